@@ -1,0 +1,1 @@
+"""From texts to tokens and words, and from tokens to batches; without torch."""

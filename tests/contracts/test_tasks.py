@@ -1,0 +1,320 @@
+"""What every kind of task keeps to, whoever wrote it."""
+
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from polyhead import registry
+from polyhead.answers import TaskAnswer
+from polyhead.spans import Floats, Integers
+from polyhead.tasks.base import UNOBSERVED, HeadTask, Task
+from polyhead.text.tokens import TextTokenizer, TokenBatch
+
+KINDS = registry.kinds("tasks")
+TEXTS = (
+    "Maria Okafor moved to São Paulo",
+    "The river froze",
+    "Zoë\u0301 and 👩‍👩‍👧‍👦 saw Naxos",
+    "",
+    "re-built by Nordlys AS in 2021, and then sold again to nobody at all",
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One kind's settings, and values for the five texts above.
+
+    Args:
+        settings: what the recipe says beside the kind.
+        raw: values as rows hold them; none of them is null.
+        bad: values that must be refused for the first text.
+    """
+
+    settings: Mapping[str, Any]
+    raw: Sequence[object]
+    bad: Sequence[object]
+
+
+# A new kind needs one entry here, and gets every test of this file.
+SAMPLES = {
+    "classification": Sample(
+        settings={"labels": ("travel", "weather", "none of these")},
+        raw=("travel", "weather", "travel", "none of these", "none of these"),
+        bad=("", 3, None, ["travel"]),
+    ),
+    "entities": Sample(
+        settings={"labels": ("PERSON", "LOC", "ORG")},
+        raw=(
+            [{"start": 22, "end": 31, "label": "LOC"}, {"start": 0, "end": 12, "label": "PERSON"}],
+            [],
+            [{"start": 0, "end": 4, "type": "PERSON", "text": "Zoë\u0301"}, {"start": 21, "end": 26, "label": "LOC"}],
+            [],
+            [{"start": 12, "end": 22, "label": "ORG"}],
+        ),
+        bad=("Maria", [3], [{"start": 0, "end": 99, "label": "LOC"}], [{"start": 0, "end": 5}], None),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind, ready for use."""
+
+    task: Any
+    sample: Sample
+    values: list[Any]
+    tokenizer: TextTokenizer
+
+    def batch(self, rows: Sequence[int]) -> TokenBatch:
+        return self.tokenizer.batch(self.tokenizer.tokenize([TEXTS[row] for row in rows]))
+
+    def targets(self, values: Sequence[Any], rows: Sequence[int]) -> torch.Tensor:
+        return torch.from_numpy(self.task.targets(values, self.batch(rows)))
+
+    def shape(self, rows: Sequence[int]) -> tuple[int, ...]:
+        return (*self.places(self.batch(rows)), self.task.outputs)
+
+    def places(self, batch: TokenBatch) -> tuple[int, ...]:
+        return batch.ids.shape if self.task.level == "words" else batch.ids.shape[:1]
+
+
+def sample_of(kind: str) -> Sample:
+    if kind not in SAMPLES:
+        pytest.fail(f"the kind {kind!r} has no sample: give it one in SAMPLES of tests/contracts/test_tasks.py")
+    return SAMPLES[kind]
+
+
+@pytest.fixture(params=KINDS)
+def case(request: pytest.FixtureRequest, wordpiece: TextTokenizer) -> Case:
+    sample = sample_of(request.param)
+    task = registry.find("tasks", request.param)(**sample.settings)
+    values = [task.read(raw, text, []) for raw, text in zip(sample.raw, TEXTS, strict=True)]
+    return Case(task, sample, values, wordpiece)
+
+
+def sure_logits(case: Case, targets: Integers | Floats) -> Floats:
+    """Make logits that are sure of each target that is a number of a class."""
+    return 20.0 * np.eye(case.task.outputs)[np.where(targets == UNOBSERVED, 0, targets)]
+
+
+def widened(batch: TokenBatch, extra: int) -> TokenBatch:
+    """Add columns of padding."""
+
+    def pad(array: Any) -> Any:  # noqa: ANN401
+        return np.pad(array, [(0, 0), (0, extra)] + [(0, 0)] * (array.ndim - 2))
+
+    return replace(batch, ids=pad(batch.ids), mask=pad(batch.mask), words=pad(batch.words), borders=pad(batch.borders))
+
+
+ALL = range(len(TEXTS))
+
+
+def test_every_kind_has_a_sample_and_every_sample_a_kind() -> None:
+    assert set(SAMPLES) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_word_is_the_name_of_its_file_and_of_its_class_attribute(kind: str) -> None:
+    found = registry.find("tasks", kind)
+    assert found.kind == kind
+    assert issubclass(found, Task)
+    assert not inspect.isabstract(found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_loads_without_torch(kind: str) -> None:
+    code = f"""
+import sys
+from polyhead import registry
+registry.find("tasks", {kind!r})(**{dict(sample_of(kind).settings)!r})
+sys.exit(bool({{"torch", "transformers", "accelerate", "pydantic", "pyarrow"}} & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_record_is_a_frozen_dataclass(case: Case) -> None:
+    assert is_dataclass(case.task)
+    for field in fields(case.task):
+        with pytest.raises(FrozenInstanceError):
+            setattr(case.task, field.name, getattr(case.task, field.name))
+
+
+def test_the_settings_are_given_by_name_only(case: Case) -> None:
+    with pytest.raises(TypeError):
+        type(case.task)(2.0)
+
+
+def test_the_class_says_what_it_is_for(case: Case) -> None:
+    assert inspect.getdoc(case.task)
+    assert not inspect.getdoc(case.task).startswith(type(case.task).__name__ + "(")
+
+
+def test_a_value_read_again_from_arrow_is_the_same(case: Case) -> None:
+    column = pa.array([case.task.to_column(value) for value in case.values], type=case.task.column_type())
+    assert [case.task.from_column(cell) for cell in column.to_pylist()] == case.values
+
+
+def test_good_values_have_no_problems(case: Case) -> None:
+    for raw, text in zip(case.sample.raw, TEXTS, strict=True):
+        problems: list[str] = []
+        assert case.task.read(raw, text, problems) is not None
+        assert problems == []
+
+
+def test_bad_values_are_refused_with_a_sentence(case: Case) -> None:
+    for raw in case.sample.bad:
+        problems: list[str] = []
+        assert case.task.read(raw, TEXTS[0], problems) is None
+        assert problems
+        assert all("must" in problem or "but" in problem for problem in problems)
+
+
+def test_what_is_encoded_is_decoded_again(case: Case) -> None:
+    batch = case.batch(ALL)
+    targets = case.task.targets(case.values, batch)
+    answers = case.task.decode(sure_logits(case, targets), batch)
+    assert len(answers) == len(TEXTS)
+    for value, answer in zip(case.values, answers, strict=True):
+        assert isinstance(answer, TaskAnswer)
+        assert case.task.right(value, answer)
+
+
+def test_perfect_answers_score_one_and_scores_are_plain_json(case: Case) -> None:
+    batch = case.batch(ALL)
+    answers = case.task.decode(sure_logits(case, case.task.targets(case.values, batch)), batch)
+    score = case.task.score(case.values, answers)
+    assert score["primary"] == pytest.approx(1.0)
+    assert json.loads(json.dumps(score)) == score
+
+
+def test_the_primary_score_of_any_answers_is_in_the_unit_interval(case: Case, random: np.random.Generator) -> None:
+    batch = case.batch(ALL)
+    for _ in range(20):
+        answers = case.task.decode(random.normal(size=case.shape(ALL)), batch)
+        assert 0.0 <= case.task.score(case.values, answers)["primary"] <= 1.0
+
+
+def test_an_answer_is_plain_json_and_says_its_kind_first(case: Case, random: np.random.Generator) -> None:
+    for answer in case.task.decode(random.normal(size=case.shape(ALL)).astype(np.float32), case.batch(ALL)):
+        found = answer.to_json()
+        assert json.loads(json.dumps(found, allow_nan=False)) == found
+        assert next(iter(found.items())) == ("kind", case.task.kind)
+
+
+def test_the_loss_is_a_finite_scalar_that_is_not_negative(case: Case, random: np.random.Generator) -> None:
+    loss = case.task.loss(torch.from_numpy(random.normal(size=case.shape(ALL))), case.targets(case.values, ALL))
+    assert loss.shape == ()
+    assert torch.isfinite(loss)
+    assert loss >= 0
+
+
+def test_better_logits_have_a_lower_loss(case: Case, random: np.random.Generator) -> None:
+    targets = case.targets(case.values, ALL)
+    sure = torch.from_numpy(sure_logits(case, targets.numpy()))
+    assert case.task.loss(sure, targets) < case.task.loss(torch.from_numpy(random.normal(size=sure.shape)), targets)
+
+
+def test_the_gradient_reaches_the_logits_of_every_label(case: Case, random: np.random.Generator) -> None:
+    targets = case.targets(case.values, ALL)
+    logits = torch.from_numpy(random.normal(size=case.shape(ALL))).requires_grad_()
+    case.task.loss(logits, targets).backward()
+    assert logits.grad is not None
+    moved = (logits.grad != 0).any(dim=-1)
+    assert torch.equal(moved, targets != UNOBSERVED)
+
+
+def test_the_number_of_labels_is_what_the_loss_sums_over(case: Case) -> None:
+    targets = case.targets(case.values, ALL)
+    logits = torch.zeros(case.shape(ALL))
+    parts = [case.task.observed(targets[row].numpy()) for row in ALL]
+    assert sum(parts) == case.task.observed(targets.numpy()) > 0
+    twice = case.task.loss(torch.cat([logits, logits]), torch.cat([targets, targets]))
+    assert twice.item() == pytest.approx(2 * case.task.loss(logits, targets).item(), rel=1e-5)
+
+
+def test_unlabelled_rows_contribute_nothing(case: Case, random: np.random.Generator) -> None:
+    logits = torch.from_numpy(random.normal(size=case.shape(ALL))).requires_grad_()
+    some = [value if row % 2 else None for row, value in enumerate(case.values)]
+    targets = case.targets(some, ALL)
+    loss = case.task.loss(logits, targets)
+    loss.backward()
+    labelled = [row for row in ALL if row % 2]
+    assert loss.item() == pytest.approx(case.task.loss(logits[labelled], targets[labelled]).item())
+    assert logits.grad is not None
+    assert not logits.grad[::2].any()
+    assert case.task.observed(targets.numpy()) == case.task.observed(targets[labelled].numpy())
+
+
+def test_a_batch_without_labels_has_a_loss_of_zero_and_no_gradient(case: Case, random: np.random.Generator) -> None:
+    logits = torch.from_numpy(random.normal(size=case.shape(ALL))).requires_grad_()
+    targets = case.targets([None] * len(TEXTS), ALL)
+    loss = case.task.loss(logits, targets)
+    loss.backward()
+    assert case.task.observed(targets.numpy()) == 0
+    assert loss.item() == 0.0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_padding_never_changes_an_answer_or_the_loss(case: Case, random: np.random.Generator) -> None:
+    batch = case.batch(ALL)
+    wide = widened(batch, 7)
+    logits = random.normal(size=(*case.places(wide), case.task.outputs))
+    narrow = logits if case.task.level == "text" else logits[:, : batch.ids.shape[1]]
+    assert case.task.decode(logits, wide) == case.task.decode(narrow, batch)
+    losses = [
+        case.task.loss(torch.from_numpy(values), torch.from_numpy(case.task.targets(case.values, tokens)))
+        for values, tokens in ((logits, wide), (narrow, batch))
+    ]
+    assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-6)
+
+
+def test_what_stands_at_padding_never_counts(case: Case, random: np.random.Generator) -> None:
+    batch = case.batch(ALL)
+    logits = random.normal(size=case.shape(ALL))
+    noisy = logits.copy()
+    if case.task.level == "words":
+        noisy[~batch.mask] = 1e6
+    targets = case.targets(case.values, ALL)
+    assert case.task.decode(logits, batch) == case.task.decode(noisy, batch)
+    expected = case.task.loss(torch.from_numpy(logits), targets)
+    assert case.task.loss(torch.from_numpy(noisy), targets).item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("order", [[3], [4, 1], [2, 0, 3, 1, 4]])
+def test_company_never_changes_an_answer_or_the_loss(case: Case, order: list[int], random: np.random.Generator) -> None:
+    batch, part = case.batch(ALL), case.batch(order)
+    logits = random.normal(size=case.shape(ALL))
+    own = logits[order] if case.task.level == "text" else logits[order][:, : part.ids.shape[1]]
+    together = case.task.decode(logits, batch)
+    assert list(case.task.decode(own, part)) == [together[row] for row in order]
+    targets, own_targets = case.targets(case.values, ALL), case.targets([case.values[row] for row in order], order)
+    alone = [case.task.loss(torch.from_numpy(logits[row : row + 1]), targets[row : row + 1]).item() for row in order]
+    loss = case.task.loss(torch.from_numpy(own), own_targets)
+    assert loss.item() == pytest.approx(sum(alone), rel=1e-5, abs=1e-6)
+
+
+def test_logits_of_half_precision_have_a_finite_loss(case: Case, random: np.random.Generator) -> None:
+    logits = torch.from_numpy(random.normal(size=case.shape(ALL)) * 100).to(torch.bfloat16)
+    assert torch.isfinite(case.task.loss(logits, case.targets(case.values, ALL)))
+
+
+def test_a_task_with_a_head_tells_its_width(case: Case) -> None:
+    if isinstance(case.task, HeadTask):
+        assert case.task.outputs > 0
+        assert case.task.level in {"text", "words"}
+
+
+def test_equal_settings_make_equal_records(case: Case) -> None:
+    again = type(case.task)(**case.sample.settings)
+    assert again == case.task
+    assert replace(case.task, weight=0.25) != case.task
