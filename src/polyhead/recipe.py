@@ -1,0 +1,218 @@
+"""The recipe: one file that says what to train, as frozen records that were checked as a whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
+
+import tomli_w
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import AfterValidator, BeforeValidator, TypeAdapter, ValidationError
+
+from polyhead.balancing.base import Balancing
+from polyhead.balancing.fixed import Fixed
+from polyhead.errors import Fault, RecipeError
+from polyhead.recipe_faults import Table, faults_of, kind_table
+from polyhead.recipe_rules import no_key, one_length, row_field, some_trained, task_name
+from polyhead.recipe_toml import override, plain, read_toml, tupled
+from polyhead.registry import STRICT
+from polyhead.sampling.base import Sampling
+from polyhead.sampling.temperature import Temperature
+from polyhead.sharing.base import Sharing
+from polyhead.sharing.hard import Hard
+from polyhead.tasks.base import Task
+
+Positive = Annotated[int, Gt(0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSettings:
+    """The encoder that all tasks share, and the sentence embedding made of its states.
+
+    Args:
+        name: a hub id, a local folder, or `compact`, which is built in.
+        pooling: how token states become one embedding.
+        projection: width of the embedding; that of the encoder when absent.
+        max_tokens: the longest input, special tokens included; the encoder's own limit when that is lower.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    name: Annotated[str, MinLen(1)]
+    pooling: Literal["mean", "cls", "last", "max", "attention"] = "mean"
+    projection: Positive | None = None
+    max_tokens: Annotated[int, Ge(8)] = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """One file of rows.
+
+    Args:
+        path: the file; a relative path starts at the recipe's folder.
+        fields: our name (`text` or a task's) to the file's column, where they differ.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    path: Annotated[str, MinLen(1)]
+    fields: Mapping[Annotated[str, AfterValidator(row_field)], Annotated[str, MinLen(1)]] = field(
+        default_factory=dict[str, str]
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
+
+
+Sources = tuple[Annotated[DataSource, Table()], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSources:
+    """The files of each split: train to learn from, dev to choose the best epoch, test to report."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    train: Annotated[Sources, MinLen(1)]
+    dev: Sources = ()
+    test: Sources = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How to train; an absent number depends on the encoder and on the data, see `training/defaults.py`.
+
+    Args:
+        epochs: passes over the data; excludes `max_steps`.
+        max_steps: optimiser steps; excludes `epochs`.
+        batch_tokens: tokens of a batch, padding included.
+        learning_rate: the highest rate of the encoder.
+        head_learning_rate: the highest rate of the heads.
+        weight_decay: decoupled decay of weights that are not biases or norms.
+        warmup: share of the steps in which the rate rises, in [0, 1).
+        clip: the largest norm of the gradient.
+        accumulate: batches of an optimiser step.
+        patience: epochs without a better dev score before training stops; never when absent.
+        checkpoint_steps: optimiser steps between checkpoints; 0 is at each evaluation only.
+        swap_entities: probability that an entity of a training row is swapped for another of its label.
+        precision: number format of the forward pass.
+        trackers: where the curves go beside the run folder.
+        seed: fixes everything that is drawn.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    epochs: Positive | None = None
+    max_steps: Annotated[Positive | None, AfterValidator(one_length)] = None
+    batch_tokens: Positive | None = None
+    learning_rate: Annotated[float, Gt(0)] | None = None
+    head_learning_rate: Annotated[float, Gt(0)] | None = None
+    weight_decay: Annotated[float, Ge(0)] = 0.01
+    warmup: Annotated[float, Ge(0), Lt(1)] = 0.1
+    clip: Annotated[float, Gt(0)] = 1.0
+    accumulate: Positive = 1
+    patience: Positive | None = None
+    checkpoint_steps: Annotated[int, Ge(0)] = 500
+    swap_entities: Annotated[float, Ge(0), Le(1)] | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    trackers: tuple[Literal["tensorboard"], ...] = ()
+    # Seeds of numpy's older generators have 32 bits.
+    seed: Annotated[int, Ge(0), Lt(2**32)] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What to train, on what, and how.
+
+    Args:
+        encoder: the shared encoder.
+        tasks: what to ask about a text, by name, in the order of the file.
+        data: the files of rows.
+        sharing: how tasks share the encoder.
+        sampling: how often each task is drawn.
+        balancing: how the losses become one.
+        training: length, speed and care of the training.
+        on_bad_rows: whether rows with faults stop training before it starts, or are left out and reported.
+        folder: where relative paths start; no key of the file, and not compared.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    encoder: Annotated[EncoderSettings, Table()]
+    tasks: Annotated[
+        Mapping[Annotated[str, AfterValidator(task_name)], Annotated[Task, kind_table("tasks")]],
+        MinLen(1),
+        AfterValidator(some_trained),
+    ]
+    data: Annotated[DataSources, Table()]
+    sharing: Annotated[Sharing, kind_table("sharing", default="hard")] = field(default_factory=Hard)
+    sampling: Annotated[Sampling, kind_table("sampling", default="temperature")] = field(default_factory=Temperature)
+    balancing: Annotated[Balancing, kind_table("balancing", default="fixed")] = field(default_factory=Fixed)
+    training: Annotated[TrainingSettings, Table()] = field(default_factory=TrainingSettings)
+    on_bad_rows: Literal["refuse", "skip"] = "refuse"
+    folder: Annotated[Path, BeforeValidator(no_key)] = field(default=Path(), compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tasks", MappingProxyType(dict(self.tasks)))
+
+    def with_tasks(self, tasks: Mapping[str, Task]) -> Self:
+        """Return the same recipe with other tasks, such as those whose labels the data filled in."""
+        return replace(self, tasks=tasks)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the recipe as plain values that TOML can write; what is absent is left out."""
+        return plain(self)
+
+
+def load_recipe(path: Path | str, *, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and check it as a whole.
+
+    Args:
+        path: a TOML file; relative paths in it start at its folder.
+        overrides: changes such as `training.epochs=5`, made before anything is checked.
+
+    Raises:
+        RecipeError: with every fault of the file and of the overrides, each at its dotted path.
+    """
+    path = Path(path)
+    document = read_toml(path)
+    found = [override(document, assignment) for assignment in overrides]
+    faults = [fault for fault in found if fault is not None]
+    return parse_recipe(document, folder=path.parent, source=str(path), known_faults=faults)
+
+
+def parse_recipe(
+    document: Mapping[str, Any], *, folder: Path, source: str, known_faults: Sequence[Fault] = ()
+) -> Recipe:
+    """Check the document of a recipe.
+
+    Args:
+        document: what a TOML reader returns.
+        folder: where relative paths start.
+        source: where the document comes from, for the title of the error.
+        known_faults: what was found before, to be reported with the rest.
+
+    Raises:
+        RecipeError: with every fault of the document, each at its dotted path.
+    """
+    tasks = document.get("tasks")
+    names = tuple(cast("Mapping[str, object]", tasks)) if isinstance(tasks, Mapping) else ()
+    try:
+        recipe = _adapter().validate_python(tupled(document), context={"tasks": names})
+    except ValidationError as error:
+        raise RecipeError(source, [*known_faults, *faults_of(error)]) from None
+    if known_faults:
+        raise RecipeError(source, known_faults)
+    return replace(recipe, folder=folder)
+
+
+def recipe_to_toml(recipe: Recipe) -> str:
+    """Write a recipe as TOML; reading it gives an equal recipe."""
+    return tomli_w.dumps(recipe.to_document())
+
+
+@cache
+def _adapter() -> TypeAdapter[Recipe]:
+    return TypeAdapter(Annotated[Recipe, Table()])

@@ -1,0 +1,52 @@
+"""Rules of the recipe that concern more than one value, as validators of its records' fields."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from pydantic import ValidationInfo
+
+from polyhead.errors import did_you_mean
+from polyhead.recipe_faults import broken, shown
+from polyhead.tasks.base import Task
+
+ROW_FIELDS = ("text", "text_pair", "tokens")
+"""The fields of a row that are no task's; a task cannot bear these names."""
+
+
+def task_name(name: str) -> str:
+    """Hold a task's name to letters, digits, `_` and `-`, so that files and outputs can bear it."""
+    if name in ROW_FIELDS:
+        raise broken(rule=f"must be none of {', '.join(map(repr, ROW_FIELDS))}: rows have fields of these names.")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+        raise broken(rule=f"must be a name of letters a-z, digits, `_` and `-`, a letter first. Found {name!r}.")
+    return name
+
+
+def row_field(name: str, validation: ValidationInfo) -> str:
+    """Hold the keys of `fields` to what a row can have; the context lists the tasks."""
+    tasks: Sequence[str] = cast("Any", validation.context)["tasks"]
+    allowed = ("text", *tasks)
+    if name not in allowed:
+        rule = f"must be 'text' or the name of a task. Found {name!r}{did_you_mean(name, allowed) or '.'}"
+        raise broken(rule=rule, advice="`fields` reads: our name = column of the file.")
+    return name
+
+
+def one_length(steps: int | None, validation: ValidationInfo) -> int | None:
+    """Refuse `max_steps` beside `epochs`."""
+    if steps is not None and validation.data.get("epochs") is not None:
+        raise broken(rule=f"must not be given beside `epochs`. Found {steps}.", advice="Keep one of the two.")
+    return steps
+
+
+def some_trained(tasks: Mapping[str, Task]) -> Mapping[str, Task]:
+    """Refuse a recipe that trains nothing."""
+    if not any(task.weight for task in tasks.values()):
+        raise broken(rule="must hold a task whose weight is above 0. Found none, so nothing would be trained.")
+    return tasks
+
+
+def no_key(value: Any) -> None:  # noqa: ANN401  refused, whatever it is
+    """Refuse a field of the record that the file cannot set."""
+    raise broken(rule=f"is no key of the recipe. Found {shown(value)}.", advice="Paths start at the recipe's folder.")

@@ -1,0 +1,1 @@
+"""How the tasks share one encoder: one file a kind."""

@@ -1,0 +1,8 @@
+import pytest
+
+from polyhead.sharing.hard import Hard
+
+
+@pytest.mark.parametrize("tasks", [1, 2, 50])
+def test_one_pass_answers_any_number_of_tasks(tasks: int) -> None:
+    assert Hard().passes(tasks) == 1
