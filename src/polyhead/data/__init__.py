@@ -1,0 +1,1 @@
+"""From the files that a recipe names to rows that training can draw from."""
