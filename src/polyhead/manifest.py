@@ -1,0 +1,138 @@
+"""The manifest of a model folder: what the model answers, how its text becomes tokens, and a hash of every file."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from polyhead.errors import FolderError
+from polyhead.registry import UnknownKindError, find
+from polyhead.tasks.base import HeadTask, Task
+
+FORMAT_VERSION = 1
+MANIFEST = "polyhead.json"
+ENCODER_WEIGHTS = "model.safetensors"
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a model folder says about itself.
+
+    Args:
+        tasks: the tasks by name, in the order of the recipe.
+        pooling: how token states become the sentence embedding.
+        projection: width of the embedding; that of the encoder when absent.
+        width: width of the token states.
+        max_tokens: the longest input, special tokens included.
+        padding_id: the token that fills short rows.
+        filler_id: the token that stands for a text without tokens.
+        versions: of the packages that wrote the folder.
+        files: SHA-256 of each file, by its path in the folder.
+    """
+
+    tasks: Mapping[str, Task]
+    pooling: str
+    projection: int | None
+    width: int
+    max_tokens: int
+    padding_id: int
+    filler_id: int
+    versions: Mapping[str, str]
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def __post_init__(self) -> None:
+        for name in ("tasks", "versions", "files"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def encoder_sha256(self) -> str | None:
+        """Return the hash of the encoder that the heads were trained on."""
+        return self.files.get(ENCODER_WEIGHTS)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest as plain Python values."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "tasks": {name: {"kind": task.kind, **asdict(task)} for name, task in self.tasks.items()},
+            "pooling": self.pooling,
+            "projection": self.projection,
+            "width": self.width,
+            "max_tokens": self.max_tokens,
+            "padding_id": self.padding_id,
+            "filler_id": self.filler_id,
+            "encoder_sha256": self.encoder_sha256,
+            "versions": dict(self.versions),
+            "files": dict(self.files),
+        }
+
+    @classmethod
+    def from_json(cls, document: Any, *, where: Path) -> "Manifest":  # noqa: ANN401
+        """Read what `to_json` wrote.
+
+        Args:
+            document: what JSON gave.
+            where: the file it comes from, for messages.
+
+        Raises:
+            FolderError: the format version is another one, a kind of task is unknown, or a value is missing or wrong.
+        """
+        try:
+            _check_version(document, where)
+            return cls(
+                tasks={name: _task(record) for name, record in document["tasks"].items()},
+                pooling=_typed(document["pooling"], str),
+                projection=None if document["projection"] is None else _typed(document["projection"], int),
+                width=_typed(document["width"], int),
+                max_tokens=_typed(document["max_tokens"], int),
+                padding_id=_typed(document["padding_id"], int),
+                filler_id=_typed(document["filler_id"], int),
+                versions=dict(document["versions"]),
+                files={_inside(name): _typed(sha256, str) for name, sha256 in document["files"].items()},
+            )
+        except UnknownKindError as error:
+            message = f"{where}: {error}. Install the package that adds this kind, or a newer Polyhead."
+            raise FolderError(message) from error
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            message = f"{where} must be a manifest of Polyhead. Found: {error}. The folder was altered; get it again."
+            raise FolderError(message) from error
+
+
+def is_inside(name: str) -> bool:
+    """Tell whether a path of a manifest stays in its folder."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not set("\\:\0") & set(name)
+
+
+def _check_version(document: Any, where: Path) -> None:  # noqa: ANN401
+    version = document["format_version"]
+    if version != FORMAT_VERSION:
+        writer = document.get("versions", {}).get("polyhead", "another version")
+        found = f"Found {version}, written by Polyhead {writer}"
+        message = f"{where} must have format version {FORMAT_VERSION}. {found}. Install a Polyhead that reads it."
+        raise FolderError(message)
+
+
+def _task(record: Mapping[str, Any]) -> Task:
+    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+    task: Task = find("tasks", _typed(settings.pop("kind"), str))(**settings)
+    if isinstance(task, HeadTask) and task.outputs < 1:
+        message = f"a task of kind {task.kind!r} without outputs"
+        raise ValueError(message)
+    return task
+
+
+def _typed(value: object, kind: type[Value]) -> Value:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        message = f"{value!r} where a value of type {kind.__name__} must be"
+        raise TypeError(message)
+    return value
+
+
+def _inside(name: str) -> str:
+    if not is_inside(name):
+        message = f"the file {name!r}, which would lie outside the folder"
+        raise ValueError(message)
+    return name

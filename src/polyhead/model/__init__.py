@@ -1,0 +1,1 @@
+"""The network: a shared encoder, pooling, and a head for each task."""

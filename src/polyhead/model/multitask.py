@@ -1,0 +1,223 @@
+"""One encoder, many heads: every task's logits in one pass over a text."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from polyhead.errors import UsageError, did_you_mean
+from polyhead.model.compact import COMPACT, build_compact
+from polyhead.model.encoder import load_encoder, state_width
+from polyhead.model.heads import build_head
+from polyhead.model.pooling import build_pooling
+from polyhead.model.saving import push, read_model, save_model
+from polyhead.tasks.base import HeadTask, Task
+from polyhead.text.tokens import TextTokenizer, TokenBatch
+
+if TYPE_CHECKING:
+    from polyhead.recipe import Recipe
+
+
+# No dict, though it reads like one: Accelerate rebuilds dicts from their items, and the embedding would be lost.
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What one pass gives; `outputs["topic"]` are the logits of a task.
+
+    Args:
+        logits: by task, shape `(batch, outputs)` for texts and `(batch, tokens, outputs)` for words.
+        embedding: of the texts, shape `(batch, width)`, after the projection.
+        tokens: states of the tokens, shape `(batch, tokens, width)`.
+    """
+
+    logits: dict[str, Tensor]
+    embedding: Tensor
+    tokens: Tensor
+
+    def __getitem__(self, task: str) -> Tensor:
+        return self.logits[task]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.logits)
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def keys(self) -> Iterable[str]:
+        """Return the names of the tasks."""
+        return self.logits.keys()
+
+    def items(self) -> Iterable[tuple[str, Tensor]]:
+        """Return the names of the tasks with their logits."""
+        return self.logits.items()
+
+
+class MultiTaskModel(nn.Module):
+    """A shared encoder with a head for each task.
+
+    Tasks about texts read the embedding, tasks about words the states of all tokens.
+
+    Args:
+        encoder: the shared encoder.
+        tokenizer: its tokenizer.
+        tasks: the tasks by name, with their labels known.
+        pooling: `mean`, `cls`, `last`, `max` or `attention`.
+        projection: width of the embedding; that of the encoder when absent.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: PreTrainedModel,
+        tokenizer: TextTokenizer,
+        tasks: Mapping[str, Task],
+        pooling: str,
+        projection: int | None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.tokenizer = tokenizer
+        self.tasks = dict(tasks)
+        self.width = state_width(encoder)
+        self.embedding_width = projection or self.width
+        self.pooling = build_pooling(pooling, self.width)
+        self.projection = None if projection is None else nn.Linear(self.width, projection)
+        widths = {"text": self.embedding_width, "words": self.width}
+        self.heads = nn.ModuleDict(
+            {
+                _head_name(name): build_head(task, widths[task.level])
+                for name, task in self.tasks.items()
+                if isinstance(task, HeadTask)
+            }
+        )
+
+    @classmethod
+    def build(cls, recipe: "Recipe", *, tasks: Mapping[str, Task], texts: Iterable[str]) -> Self:
+        """Make an untrained model: the recipe's encoder, new heads. The seed of the recipe fixes them.
+
+        Args:
+            recipe: names the encoder.
+            tasks: the recipe's tasks with their labels filled in.
+            texts: training texts, read only by `compact`, which has no tokenizer before it sees them.
+
+        Raises:
+            EncoderUnavailableError: the encoder cannot be reached or read.
+        """
+        settings, seed = recipe.encoder, recipe.training.seed
+        # The caller's own random numbers go on as if nothing had been drawn.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            if settings.name == COMPACT:
+                loaded = build_compact(texts, seed, max_tokens=settings.max_tokens)
+            else:
+                loaded = load_encoder(settings, folder=recipe.folder)
+            torch.default_generator.manual_seed(seed)
+            return cls(
+                encoder=loaded.module,
+                tokenizer=loaded.tokenizer,
+                tasks=tasks,
+                pooling=settings.pooling,
+                projection=settings.projection,
+            )
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """Open a model folder, after every file was checked against its hash.
+
+        Raises:
+            FolderError: the folder is absent, altered or of another format version.
+        """
+        saved = read_model(Path(folder))
+        manifest = saved.manifest
+        with torch.random.fork_rng(devices=[]):
+            model = cls(
+                encoder=saved.encoder,
+                tokenizer=saved.tokenizer,
+                tasks=manifest.tasks,
+                pooling=manifest.pooling,
+                projection=manifest.projection,
+            )
+        saved.fill(model)
+        return model.eval()
+
+    def save_pretrained(
+        self, folder: str | Path, *, documents: Mapping[str, str] | None = None, overwrite: bool = False
+    ) -> None:
+        """Write a model folder; it is there as a whole or not at all.
+
+        `SentenceTransformer(folder)` and `AutoModel.from_pretrained(folder)` open the encoder in it. Attention
+        pooling is ours alone: with it there is no `modules.json`, and only `AutoModel` opens the folder.
+
+        Args:
+            folder: a new folder, or one without a model, whose files stay.
+            documents: further text files by name, such as `README.md`.
+            overwrite: whether a model that is there is replaced.
+
+        Raises:
+            UsageError: the folder holds a model.
+            StorageError: something cannot be written; what was there is untouched.
+        """
+        save_model(self, Path(folder), documents=documents or {}, overwrite=overwrite)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = True) -> None:
+        """Save the model and upload it to the hub, to a repository that is made when absent.
+
+        Args:
+            repo_id: `owner/name`.
+            private: whether a new repository is seen by its owner only.
+
+        Raises:
+            StorageError: the hub does not take it.
+        """
+        push(self, repo_id, private=private)
+
+    def tensors(self, batch: TokenBatch) -> dict[str, Tensor]:
+        """Put a batch of tokens where the model is: `input_ids` and `attention_mask`, shape `(batch, tokens)`."""
+        device = self.encoder.device
+        return {
+            "input_ids": torch.from_numpy(batch.ids).to(device),
+            "attention_mask": torch.from_numpy(batch.mask).to(device, torch.int64),
+        }
+
+    def forward(self, batch: Mapping[str, Tensor], tasks: Sequence[str] | None = None) -> Outputs:
+        """Run the encoder once, and the heads that are asked for.
+
+        Args:
+            batch: what `tensors` gives.
+            tasks: names of tasks; all when absent. The embedding is always there.
+
+        Raises:
+            UsageError: there is no task of a name.
+        """
+        names = self._asked(tasks)
+        mask = batch["attention_mask"]
+        tokens: Tensor = self.encoder(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state
+        embedding = self.pooling(tokens, mask.bool())
+        if self.projection is not None:
+            embedding = self.projection(embedding)
+        states = {"text": embedding, "words": tokens}
+        logits = {name: self.head(name)(states[self.tasks[name].level]) for name in names}
+        return Outputs(logits, embedding, tokens)
+
+    def head(self, task: str) -> nn.Module:
+        """Return the head of a task."""
+        return self.heads[_head_name(task)]
+
+    def _asked(self, tasks: Sequence[str] | None) -> list[str]:
+        for name in tasks or ():
+            if name not in self.tasks:
+                known = ", ".join(map(repr, self.tasks))
+                message = (
+                    f"`tasks` must name tasks of the model: {known}. Found {name!r}{did_you_mean(name, self.tasks)}."
+                )
+                raise UsageError(message)
+        names = self.tasks if tasks is None else tasks
+        return [name for name in names if _head_name(name) in self.heads]
+
+
+def _head_name(task: str) -> str:
+    # torch keeps names such as `type` and `keys` to itself.
+    return f"task_{task}"
