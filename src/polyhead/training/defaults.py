@@ -1,0 +1,74 @@
+"""What the recipe leaves open: settings that depend on the encoder and on how much there is to learn from."""
+
+import math
+from dataclasses import dataclass
+
+from polyhead.recipe import EncoderSettings, TrainingSettings
+
+COMPACT = "compact"
+WIDE = 1024
+"""Width from which an encoder counts as large; large ones break at rates that small ones need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The training settings with nothing left open.
+
+    Args:
+        epochs: passes over the drawn rows; when `max_steps` is given, an upper limit that is never reached.
+        max_steps: optimiser steps after which training ends, if the recipe limits steps.
+        batch_tokens: padded tokens of a batch.
+        learning_rate: the highest rate of the encoder.
+        head_learning_rate: the highest rate of all that is new.
+        weight_decay: decay of matrices.
+        betas: how long AdamW remembers gradients and their squares.
+        warmup: share of the training in which the rate rises.
+        clip: the longest gradient that is not shortened.
+        swap_entities: probability that a mention is replaced by another name of its label.
+    """
+
+    epochs: int
+    max_steps: int | None
+    batch_tokens: int
+    learning_rate: float
+    head_learning_rate: float
+    weight_decay: float
+    betas: tuple[float, float]
+    warmup: float
+    clip: float
+    swap_entities: float
+
+
+def resolve(training: TrainingSettings, encoder: EncoderSettings, *, tokens: int, width: int) -> Settings:
+    """Fill in what the recipe leaves open.
+
+    Args:
+        training: the recipe's settings.
+        encoder: what is trained; `compact` begins with random weights, so it learns faster and needs more passes.
+        tokens: tokens of one pass over the training rows.
+        width: width of the encoder's states.
+    """
+    compact = encoder.name == COMPACT
+    batch_tokens = training.batch_tokens or (1024 if compact else 4096)
+    rate = training.learning_rate or (2e-3 if compact else 2e-5 if width >= WIDE else 5e-5)
+    head_rate = training.head_learning_rate or (rate if compact else 1e-3)
+    swap = training.swap_entities if training.swap_entities is not None else (0.5 if compact else 0.0)
+    epochs = training.epochs or training.max_steps or _epochs(math.ceil(tokens / batch_tokens), compact=compact)
+    return Settings(
+        epochs=epochs,
+        max_steps=training.max_steps,
+        batch_tokens=batch_tokens,
+        learning_rate=rate,
+        head_learning_rate=head_rate,
+        weight_decay=training.weight_decay,
+        betas=(0.9, 0.98) if compact else (0.9, 0.999),
+        warmup=training.warmup,
+        clip=training.clip,
+        swap_entities=swap,
+    )
+
+
+def _epochs(steps: int, *, compact: bool) -> int:
+    """Choose fewer passes where a pass has more steps: small data need more of them, but not in proportion."""
+    most, least, at_one_step = (40, 3, 50.0) if compact else (10, 3, 20.0)
+    return max(least, min(most, round(at_one_step * max(1, steps) ** -0.35)))

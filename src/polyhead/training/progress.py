@@ -1,0 +1,148 @@
+"""How training tells what it does: a bar and tables on a terminal, plain lines elsewhere, or nothing."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from polyhead.data.dataset import Dataset
+from polyhead.data.order import TaskShare
+from polyhead.training.defaults import Settings
+
+LINES_AN_EPOCH = 4
+
+
+class Progress(ABC):
+    """What a training run tells, in the order in which it happens."""
+
+    @abstractmethod
+    def note(self, sentence: str) -> None:
+        """Tell something worth knowing."""
+
+    @abstractmethod
+    def data(self, data: Dataset) -> None:
+        """Tell what was read."""
+
+    @abstractmethod
+    def plan(self, shares: Sequence[TaskShare], settings: Settings) -> None:
+        """Tell how the draws are shared among the tasks, and the settings that the recipe left open."""
+
+    @abstractmethod
+    def epoch(self, number: int, batches: int, *, done: int) -> None:
+        """Tell that an epoch begins, or goes on after `done` batches."""
+
+    @abstractmethod
+    def step(self, batches: int, losses: Mapping[str, float]) -> None:
+        """Tell that a step is done, and each task's mean loss in this epoch."""
+
+    @abstractmethod
+    def evaluated(self, record: Mapping[str, Any], metrics: Mapping[str, Any] | None, *, best: bool) -> None:
+        """Tell how an epoch ended."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    # Nothing to leave by default; who draws a bar takes it down.
+    def __exit__(self, *error: object) -> None:  # noqa: B027
+        pass
+
+
+class Silent(Progress):
+    """Tells nothing."""
+
+    def note(self, sentence: str) -> None:
+        pass
+
+    def data(self, data: Dataset) -> None:
+        pass
+
+    def plan(self, shares: Sequence[TaskShare], settings: Settings) -> None:
+        pass
+
+    def epoch(self, number: int, batches: int, *, done: int) -> None:
+        pass
+
+    def step(self, batches: int, losses: Mapping[str, float]) -> None:
+        pass
+
+    def evaluated(self, record: Mapping[str, Any], metrics: Mapping[str, Any] | None, *, best: bool) -> None:
+        pass
+
+
+class Written(Progress):
+    """Tells a person: a bar on a terminal, a few plain lines an epoch elsewhere.
+
+    Args:
+        console: where it is written.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._row = self._bar.add_task("", losses="", visible=False)
+        self._batches = self._done = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def note(self, sentence: str) -> None:
+        self._console.print(sentence, highlight=False, markup=False)
+
+    def data(self, data: Dataset) -> None:
+        sizes = {"train": data.train, "dev": data.dev, "test": data.test}
+        counted = ", ".join(f"{name} {len(rows):,}" for name, rows in sizes.items() if rows is not None)
+        self.note(f"rows: {counted}")
+        if data.skipped:
+            self.note(f"skipped {len(data.skipped)} bad rows, the first at {data.skipped[0]}")
+
+    def plan(self, shares: Sequence[TaskShare], settings: Settings) -> None:
+        table = Table("task", "rows", "share", "passes an epoch", title="sampling", title_justify="left")
+        for row in shares:
+            table.add_row(row.task, f"{row.rows:,}", f"{row.share:.1%}", f"{row.passes_per_epoch:.2f}")
+        self._console.print(table)
+        length = f"{settings.max_steps} steps" if settings.max_steps is not None else f"{settings.epochs} epochs"
+        self.note(
+            f"{length}, batches of {settings.batch_tokens} tokens, learning rate {settings.learning_rate:g} "
+            f"(heads {settings.head_learning_rate:g}), entities swapped {settings.swap_entities:.0%}"
+        )
+
+    def epoch(self, number: int, batches: int, *, done: int) -> None:
+        self._batches, self._done = batches, done
+        self._bar.reset(self._row, total=batches, completed=done, description=f"epoch {number + 1}", visible=True)
+
+    def step(self, batches: int, losses: Mapping[str, float]) -> None:
+        before, self._done = self._done, self._done + batches
+        told = " ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
+        self._bar.update(self._row, advance=batches, losses=told)
+        every = max(1, self._batches // LINES_AN_EPOCH)
+        if not self._console.is_terminal and before // every != self._done // every:
+            self.note(f"  batch {self._done}/{self._batches}  {told}")
+
+    def evaluated(self, record: Mapping[str, Any], metrics: Mapping[str, Any] | None, *, best: bool) -> None:
+        if metrics is None:
+            told = " ".join(f"{name} {loss:.3f}" for name, loss in record["losses"].items())
+            self.note(f"epoch {record['epoch']}: {told}")
+            return
+        table = Table("task", "loss", "dev", "rows", title=f"epoch {record['epoch']}", title_justify="left")
+        for name, of in metrics["tasks"].items():
+            loss = record["losses"].get(name)
+            table.add_row(name, "" if loss is None else f"{loss:.3f}", f"{of['primary']:.3f}", str(of["rows"]))
+        table.add_row("mean" + (" (best)" if best else ""), "", f"{record['score']:.3f}", "")
+        self._console.print(table)

@@ -1,0 +1,245 @@
+"""Train a recipe: from its data to a finished model folder."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from filelock import FileLock, Timeout
+
+from polyhead.data.alignment import misaligned_rows
+from polyhead.data.dataset import Dataset, load_dataset
+from polyhead.data.lengths import measure
+from polyhead.data.order import EpochOrder
+from polyhead.data.rows import Rows
+from polyhead.data.swaps import EntitySwapper
+from polyhead.errors import DataError, UsageError
+from polyhead.folder import MANIFEST, sha256_of
+from polyhead.model.multitask import MultiTaskModel
+from polyhead.model.spelling import fold
+from polyhead.recipe import Recipe, recipe_to_toml
+from polyhead.text.tokens import TextTokenizer
+from polyhead.training.card import model_card
+from polyhead.training.checkpoints import CheckpointStore
+from polyhead.training.defaults import resolve
+from polyhead.training.evaluation import evaluate
+from polyhead.training.interruption import interruptible
+from polyhead.training.loop import Loop, Plan
+from polyhead.training.pictures import draw_training
+from polyhead.training.progress import Progress, Silent
+from polyhead.training.steps import BatchMaker
+
+CHECKPOINTS, LOCK, METRICS, HISTORY = "checkpoints", ".lock", "metrics.json", "history.json"
+FREE_ON_RESUME = ("checkpoint_steps", "trackers")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A finished training.
+
+    Args:
+        folder: the model folder.
+        dev: metrics on dev, absent without dev rows.
+        test: metrics on test, absent without test rows.
+        history: one record for each evaluation during training.
+    """
+
+    folder: Path
+    dev: Mapping[str, Any] | None
+    test: Mapping[str, Any] | None
+    history: Sequence[Mapping[str, Any]]
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Return each task's metrics on test, or on dev where there is no test: `metrics["topic"]["macro_f1"]`."""
+        best = self.test or self.dev
+        return best["tasks"] if best else {}
+
+
+def train(
+    recipe: Recipe, *, output: str | Path, resume: bool = False, progress: Progress | None = None
+) -> TrainingResult:
+    """Train a model and write its folder.
+
+    Args:
+        recipe: what to train.
+        output: the folder to make; checkpoints live in it until the model is there.
+        resume: go on from the newest whole checkpoint. On a CPU the result is the same, to the bit, as without the break.
+        progress: who is told how it goes; nobody when absent.
+
+    Raises:
+        UsageError: the folder exists already, or another training writes to it.
+        DataError: rows are wrong; every fault is listed.
+        NonFiniteLossError: a task's loss is NaN or infinite.
+        StorageError: a file cannot be written.
+        KeyboardInterrupt: Ctrl-C; everything up to then is saved.
+    """
+    folder = Path(output)
+    progress = progress or Silent()
+    if resume and (folder / MANIFEST).exists():
+        progress.note(f"{folder} is finished: nothing to resume.")
+        return _finished(folder)
+    accelerator = _accelerator(recipe, folder)
+    # Of several processes the first alone writes.
+    claim = _claimed(folder, resume=resume) if accelerator.is_main_process else nullcontext()
+    with claim:
+        accelerator.wait_for_everyone()
+        return _train(recipe, folder, progress, accelerator)
+
+
+@contextmanager
+def _claimed(folder: Path, *, resume: bool) -> Iterator[None]:
+    """Hold the folder for this process alone; the lock dies with the process."""
+    existed = folder.exists()
+    if existed and not folder.is_dir():
+        message = f"`output` must be a folder to make. Found the file {folder}."
+        raise UsageError(message)
+    if existed and any(folder.iterdir()) and not resume:
+        message = f"`output` must be a new folder. Found {folder} with content; name another, or go on with --resume."
+        raise UsageError(message)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        message = f"{folder} must belong to one training at a time. Found another one writing to it."
+        raise UsageError(message) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        (folder / LOCK).unlink(missing_ok=True)
+        # A run that failed before it saved anything leaves nothing behind.
+        if not existed and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accelerator) -> TrainingResult:
+    torch.manual_seed(recipe.training.seed)
+    if recipe.training.trackers:
+        accelerator.init_trackers("logs")
+    data = load_dataset(recipe)
+    recipe = recipe.with_tasks(data.tasks)
+    model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=_texts(data.train))
+    data = _aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")
+    progress.data(data)
+    plan = _plan(recipe, data, model)
+    progress.plan(plan.order.table(), plan.settings)
+    store = CheckpointStore(folder / CHECKPOINTS)
+    loop = Loop(plan, model, accelerator=accelerator, store=store, progress=progress)
+    _go_back(loop, store, plan.fingerprint, progress)
+    with interruptible() as interruption, progress:
+        loop.run(interruption)
+    loop.load_best()
+    fold(model.encoder)
+    accelerator.end_training()
+    result = _result(loop, data, folder)
+    if accelerator.is_main_process:
+        _publish(result, model, recipe=recipe)
+        store.remove()
+    accelerator.wait_for_everyone()
+    return result
+
+
+def _accelerator(recipe: Recipe, folder: Path) -> Accelerator:
+    return Accelerator(
+        mixed_precision="bf16" if recipe.training.precision == "bfloat16" else "no",
+        log_with=list(recipe.training.trackers) or None,
+        project_dir=folder,
+        # A batch may bear labels for some of the tasks only.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+
+
+def _aligned(data: Dataset, tokenizer: TextTokenizer, *, skip: bool) -> Dataset:
+    """Check that entities begin and end where words do; rows where they do not stop training or are left out."""
+    found = {name: list(misaligned_rows(rows, tokenizer=tokenizer)) for name, rows in data.splits().items()}
+    faults = tuple(fault for of in found.values() for _, fault in of)
+    if faults and not skip:
+        title = "the data cannot be trained on"
+        raise DataError(title, faults)
+    kept = {name: rows.without([row for row, _ in found[name]]) for name, rows in data.splits().items() if found[name]}
+    return replace(data, **kept, skipped=data.skipped + faults) if kept else data
+
+
+def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
+    lengths = measure(data.train, model.tokenizer)
+    seed = recipe.training.seed
+    names = [name for name, task in data.tasks.items() if task.weight > 0]
+    labelled = data.train.labelled[:, [list(data.tasks).index(name) for name in names]]
+    shares = recipe.sampling.shares(dict(zip(names, labelled.sum(axis=0).tolist(), strict=True)))
+    tokens = int(lengths[labelled.any(axis=1)].sum())
+    settings = resolve(recipe.training, recipe.encoder, tokens=tokens, width=model.width)
+    swapper = None
+    if settings.swap_entities:
+        swapper = EntitySwapper(data.train, probability=settings.swap_entities, seed=seed)
+    return Plan(
+        recipe=recipe,
+        settings=settings,
+        order=EpochOrder(labelled, names, shares=shares, seed=seed),
+        lengths=lengths,
+        batches=BatchMaker(data.train, data.tasks, tokenizer=model.tokenizer, swapper=swapper),
+        dev=data.dev,
+        fingerprint=_fingerprint(recipe),
+    )
+
+
+def _fingerprint(recipe: Recipe) -> dict[str, Any]:
+    """Tell what must not change between a run and its resumption."""
+    document = recipe.to_document()
+    for key in FREE_ON_RESUME:
+        document["training"].pop(key, None)
+    sources = [*recipe.data.train, *recipe.data.dev]
+    files = {source.path: sha256_of(recipe.folder / source.path) for source in sources}
+    return json.loads(json.dumps({"recipe": document, "data": files}))
+
+
+def _go_back(loop: Loop, store: CheckpointStore, fingerprint: Mapping[str, Any], progress: Progress) -> None:
+    checkpoint, passed_over = store.newest()
+    for sentence in passed_over:
+        progress.note(f"{sentence} It is passed over.")
+    if checkpoint is None:
+        return
+    changed = [key for key in fingerprint if checkpoint.meta["fingerprint"].get(key) != fingerprint[key]]
+    if changed:
+        message = (
+            f"--resume needs the recipe and the data as they were. Found another {' and '.join(changed)}. "
+            "Put them back, or train into a new folder."
+        )
+        raise UsageError(message)
+    loop.restore(checkpoint)
+    progress.note(f"resumed at step {checkpoint.step}")
+
+
+def _result(loop: Loop, data: Dataset, folder: Path) -> TrainingResult:
+    predictor = loop.predictor()
+    dev, test = (evaluate(predictor, rows) if rows is not None else None for rows in (data.dev, data.test))
+    return TrainingResult(folder, dev, test, loop.standing.history)
+
+
+def _publish(result: TrainingResult, model: MultiTaskModel, *, recipe: Recipe) -> None:
+    metrics = {"dev": result.dev, "test": result.test}
+    documents = {
+        "recipe.toml": recipe_to_toml(recipe),
+        METRICS: json.dumps(metrics, indent=1, ensure_ascii=False),
+        HISTORY: json.dumps(result.history, indent=1, ensure_ascii=False),
+        "README.md": model_card(recipe, metrics),
+    }
+    model.save_pretrained(result.folder, documents=documents, overwrite=True)
+    draw_training(result.folder / "pictures", history=result.history, metrics=result.test or result.dev)
+
+
+def _finished(folder: Path) -> TrainingResult:
+    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
+    return TrainingResult(folder, metrics["dev"], metrics["test"], history)
+
+
+def _texts(rows: Rows) -> Iterator[str]:
+    for indices in rows.iterate():
+        yield from rows.texts(indices)
