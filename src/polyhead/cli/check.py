@@ -1,0 +1,94 @@
+"""`polyhead check`: what is wrong with a recipe and its rows, and what is there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from polyhead.cli.extras import READING, need_packages
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from polyhead.data.lint import Report
+
+FINDINGS_SHOWN = 100
+LABELS_SHOWN = 40
+
+
+def check(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe file.")],
+    *,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be given many times."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")] = False,
+) -> None:
+    """Find every fault of a recipe and its rows."""
+    need_packages("check", READING)
+    from polyhead.cli.printing import output_console, print_json  # noqa: PLC0415  the help reads no data
+    from polyhead.data.lint import inspect  # noqa: PLC0415
+    from polyhead.recipe import load_recipe  # noqa: PLC0415
+
+    report = inspect(load_recipe(recipe, overrides=overrides or ()))
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _show(output_console(), report)
+    if report.faults:
+        raise typer.Exit(1)
+
+
+def _show(console: "Console", report: "Report") -> None:
+    console.print(_row_table(report))
+    console.print(_label_table(report))
+    for finding in report.findings[:FINDINGS_SHOWN]:
+        place = f"{finding.level}: {finding.where}: {finding.rule}"
+        console.print(f"{place} {finding.advice}".rstrip(), soft_wrap=True)
+    hidden = len(report.findings) - FINDINGS_SHOWN
+    if hidden > 0:
+        console.print(f"… and {hidden:,} more; --json lists all.")
+    warnings = len(report.findings) - report.faults
+    console.print(f"{_counted(report.faults, 'fault')}, {_counted(warnings, 'warning')}.")
+
+
+def _row_table(report: "Report") -> "Table":
+    table = _table("task", "kind", splits=report.rows)
+    for name, task in report.tasks.items():
+        _add_row(table, name, task.kind, counts=task.rows, splits=report.rows)
+    table.add_section()
+    _add_row(table, "rows in all", "", counts=report.rows, splits=report.rows)
+    return table
+
+
+def _label_table(report: "Report") -> "Table":
+    table = _table("task", "label", splits=report.rows)
+    for name, task in report.tasks.items():
+        for number, (label, counts) in enumerate(list(task.labels.items())[:LABELS_SHOWN]):
+            _add_row(table, "" if number else name, label, counts=counts, splits=report.rows)
+        if len(task.labels) > LABELS_SHOWN:
+            _add_row(table, "", f"… and {len(task.labels) - LABELS_SHOWN} more", counts={}, splits=report.rows)
+        table.add_section()
+    return table
+
+
+def _table(*names: str, splits: Mapping[str, int]) -> "Table":
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(*names)
+    for split in splits:
+        table.add_column(split, justify="right")
+    return table
+
+
+def _add_row(table: "Table", *names: str, counts: Mapping[str, int], splits: Mapping[str, int]) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    table.add_row(*map(Text, names), *(f"{counts[split]:,}" if split in counts else "" for split in splits))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -1,0 +1,100 @@
+"""The pages tell all there is, and no more."""
+
+import re
+import tomllib
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+
+import pytest
+import typer
+
+from polyhead.cli.app import application
+from polyhead.recipe import DataSource, EncoderSettings, TrainingSettings
+from polyhead.registry import find, kinds
+from polyhead.sampling.temperature import Temperature
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+TABLES = {
+    "[encoder]": [EncoderSettings],
+    "[tasks.NAME]": [find("tasks", kind) for kind in kinds("tasks")],
+    "[[data.train]]": [DataSource],
+    "[sampling]": [Temperature],
+    "[training]": [TrainingSettings],
+}
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(text: str, heading: str) -> str:
+    return text.split(f"## {heading}", 1)[1].split("\n## ", 1)[0]
+
+
+def table(text: str) -> dict[str, str]:
+    """Return the first two cells of each row, without backticks."""
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")][1:]
+    return {cells[0].strip().strip("`"): cells[1].strip() for cells in rows}
+
+
+def has_default(field: "Field[object]") -> bool:
+    return field.default is not MISSING and field.default is not None
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_key_of_a_recipe_is_on_its_page_with_its_default(heading: str) -> None:
+    told = table(section(page("docs/recipe.md"), f"`{heading}`"))
+    records = TABLES[heading]
+    known = {field.name: field for record in records for field in fields(record)}
+    assert set(told) - {"kind"} == set(known)
+    for name, field in known.items():
+        if has_default(field) and told[name].startswith("`"):
+            default = list(field.default) if isinstance(field.default, tuple) else field.default
+            assert tomllib.loads(f"x = {told[name].strip('`')}")["x"] == default, name
+
+
+def test_every_kind_is_on_the_page_of_the_recipe() -> None:
+    for family in ("tasks", "sampling", "balancing", "sharing"):
+        for kind in kinds(family):
+            assert find(family, kind)
+            assert f"`{kind}`" in page("docs/recipe.md") or f'`"{kind}"`' in page("docs/recipe.md"), kind
+
+
+def test_every_command_has_a_section_and_nothing_else_has() -> None:
+    told = re.findall(r"^## (\w+)$", page("docs/commands.md"), re.MULTILINE)
+    assert told == list(typer.main.get_command(application).commands)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_extras_on_the_first_page_are_those_of_the_package() -> None:
+    declared = tomllib.loads(page("pyproject.toml"))["project"]["optional-dependencies"]
+    told = table(section(page("README.md"), "Install"))
+    assert set(told) - {"*(none)*"} == set(declared)
+
+
+def test_the_first_page_begins_with_two_commands() -> None:
+    first_screen = "\n".join(page("README.md").splitlines()[:15])
+    for script in ("sh scripts/demo", "sh scripts/test"):
+        assert script in first_screen
+
+
+def test_the_glossary_is_in_alphabetical_order() -> None:
+    words = [word.casefold() for word in table(page("docs/glossary.md"))]
+    assert words == sorted(words)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_every_page_is_reached_from_the_first() -> None:
+    for path in (ROOT / "docs").glob("*.md"):
+        assert f"docs/{path.name}" in page("README.md"), path.name
+
+
+def test_the_newest_changes_are_those_of_the_version() -> None:
+    version = tomllib.loads(page("pyproject.toml"))["project"]["version"]
+    assert re.findall(r"^## \[(.*?)\]", page("CHANGELOG.md"), re.MULTILINE)[:2] == ["Unreleased", version]
