@@ -78,6 +78,11 @@ class Rows:
         for start in range(0, len(self), batch):
             yield range(start, min(start + batch, len(self)))
 
+    def every_text(self) -> Iterator[str]:
+        """Yield all texts, read a batch at a time."""
+        for indices in self.iterate():
+            yield from self.texts(indices)
+
     def without(self, dropped: Sequence[int] | Integers) -> "Rows":
         """Return the rows less some of them, numbered anew; nothing is copied on disk."""
         kept = np.ones(len(self), dtype=bool)

@@ -1,7 +1,6 @@
 """One encoder, many heads: every task's logits in one pass over a text."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -13,46 +12,17 @@ from polyhead.errors import UsageError, did_you_mean
 from polyhead.model.compact import COMPACT, build_compact
 from polyhead.model.encoder import load_encoder, state_width
 from polyhead.model.heads import build_head
+from polyhead.model.outputs import Outputs
 from polyhead.model.pooling import build_pooling
+from polyhead.model.remembering import Remembered
 from polyhead.model.saving import push, read_model, save_model
+from polyhead.sharing.base import Sharing
+from polyhead.sharing.hard import Hard
 from polyhead.tasks.base import HeadTask, Task
 from polyhead.text.tokens import TextTokenizer, TokenBatch
 
 if TYPE_CHECKING:
     from polyhead.recipe import Recipe
-
-
-# No dict, though it reads like one: Accelerate rebuilds dicts from their items, and the embedding would be lost.
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """What one pass gives; `outputs["topic"]` are the logits of a task.
-
-    Args:
-        logits: by task, shape `(batch, outputs)` for texts and `(batch, tokens, outputs)` for words.
-        embedding: of the texts, shape `(batch, width)`, after the projection.
-        tokens: states of the tokens, shape `(batch, tokens, width)`.
-    """
-
-    logits: dict[str, Tensor]
-    embedding: Tensor
-    tokens: Tensor
-
-    def __getitem__(self, task: str) -> Tensor:
-        return self.logits[task]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.logits)
-
-    def __len__(self) -> int:
-        return len(self.logits)
-
-    def keys(self) -> Iterable[str]:
-        """Return the names of the tasks."""
-        return self.logits.keys()
-
-    def items(self) -> Iterable[tuple[str, Tensor]]:
-        """Return the names of the tasks with their logits."""
-        return self.logits.items()
 
 
 class MultiTaskModel(nn.Module):
@@ -66,6 +36,7 @@ class MultiTaskModel(nn.Module):
         tasks: the tasks by name, with their labels known.
         pooling: `mean`, `cls`, `last`, `max` or `attention`.
         projection: width of the embedding; that of the encoder when absent.
+        sharing: what the tasks share of the encoder; all of it when absent.
     """
 
     def __init__(
@@ -76,6 +47,7 @@ class MultiTaskModel(nn.Module):
         tasks: Mapping[str, Task],
         pooling: str,
         projection: int | None,
+        sharing: Sharing | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -85,7 +57,10 @@ class MultiTaskModel(nn.Module):
         self.embedding_width = projection or self.width
         self.pooling = build_pooling(pooling, self.width)
         self.projection = None if projection is None else nn.Linear(self.width, projection)
-        widths = {"text": self.embedding_width, "words": self.width}
+        self.sharing = sharing or Hard()
+        self.branches = self.sharing.attach(encoder, head_levels(self.tasks), width=self.width)
+        self.remembered: Remembered | None = None
+        widths = {"text": self.embedding_width if self.sharing.pools else self.width, "words": self.width}
         self.heads = nn.ModuleDict(
             {
                 _head_name(name): build_head(task, widths[task.level])
@@ -121,6 +96,7 @@ class MultiTaskModel(nn.Module):
                 tasks=tasks,
                 pooling=settings.pooling,
                 projection=settings.projection,
+                sharing=recipe.sharing,
             )
 
     @classmethod
@@ -139,6 +115,7 @@ class MultiTaskModel(nn.Module):
                 tasks=manifest.tasks,
                 pooling=manifest.pooling,
                 projection=manifest.projection,
+                sharing=manifest.sharing,
             )
         saved.fill(model)
         return model.eval()
@@ -193,14 +170,52 @@ class MultiTaskModel(nn.Module):
             UsageError: there is no task of a name.
         """
         names = self._asked(tasks)
-        mask = batch["attention_mask"]
-        tokens: Tensor = self.encoder(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state
-        embedding = self.pooling(tokens, mask.bool())
-        if self.projection is not None:
-            embedding = self.projection(embedding)
-        states = {"text": embedding, "words": tokens}
-        logits = {name: self.head(name)(states[self.tasks[name].level]) for name in names}
-        return Outputs(logits, embedding, tokens)
+        mask = batch["attention_mask"].bool()
+        states = self._states(batch, names)
+        plain = self._plain(batch, states, asked=tasks)
+        pooled: dict[int, Tensor] = {}
+        logits: dict[str, Tensor] = {}
+        for name in names:
+            read = self.branches.read(name, states[name], mask)
+            if read is None and self.tasks[name].level == "text":
+                # Tasks that share a pass share the pooling too.
+                key = id(states[name])
+                read = pooled[key] = pooled[key] if key in pooled else self.pool(states[name], mask)
+            logits[name] = self.head(name)(states[name] if read is None else read)
+        if plain is None:
+            tokens = next(iter(states.values()))
+            return Outputs(logits, tokens.new_zeros((len(tokens), 0)), tokens)
+        return Outputs(logits, pooled[id(plain)] if id(plain) in pooled else self.pool(plain, mask), plain)
+
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Make one embedding of the states of a text: `(batch, tokens, width)` to `(batch, width)`."""
+        embedding = self.pooling(states, mask)
+        return embedding if self.projection is None else self.projection(embedding)
+
+    def _states(self, batch: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:
+        if not names:
+            return {}
+        if self.remembered is not None:
+            return dict.fromkeys(names, self.remembered.states(self.encoder, batch))
+        return self.branches.states(self.encoder, batch, names)
+
+    def _plain(
+        self, batch: Mapping[str, Tensor], states: Mapping[str, Tensor], *, asked: Sequence[str] | None
+    ) -> Tensor | None:
+        """Return the states that the embedding is pooled from, where they are at hand or needed."""
+        if self.branches.one_pass and states:
+            return next(iter(states.values()))
+        if self.training and states:
+            return None
+        if asked and all(_head_name(name) in self.heads for name in asked):
+            return None
+        if self.remembered is not None:
+            return self.remembered.states(self.encoder, batch)
+        return self.branches.plain(self.encoder, batch)
+
+    def further_encoders(self) -> dict[str, PreTrainedModel]:
+        """Return the encoders beside the first, by their place in the model, where tasks have encoders of their own."""
+        return {f"branches.{place}": encoder for place, encoder in self.branches.encoders_at().items()}
 
     def head(self, task: str) -> nn.Module:
         """Return the head of a task."""
@@ -216,6 +231,11 @@ class MultiTaskModel(nn.Module):
                 raise UsageError(message)
         names = self.tasks if tasks is None else tasks
         return [name for name in names if _head_name(name) in self.heads]
+
+
+def head_levels(tasks: Mapping[str, Task]) -> dict[str, str]:
+    """Return the level of each task that has a head."""
+    return {name: task.level for name, task in tasks.items() if isinstance(task, HeadTask)}
 
 
 def _head_name(task: str) -> str:

@@ -1,10 +1,11 @@
 """From row numbers to what one optimiser step needs, as a pure function of seed, epoch and rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from polyhead.data.order import Draw
 from polyhead.data.rows import Rows
 from polyhead.data.swaps import EntitySwapper
 from polyhead.spans import Floats, Integers
@@ -46,21 +47,21 @@ class BatchMaker:
         self._swapper = swapper
         self._words = any(task.level == "words" for task in self._tasks.values())
 
-    def make(self, indices: Integers, *, epoch: int, rank: int = 0, world: int = 1) -> Labelled:
+    def make(self, draw: Draw, *, epoch: int, rank: int = 0, world: int = 1) -> Labelled:
         """Make one process's part of a batch.
 
         Args:
-            indices: rows of the whole batch.
+            draw: rows of the whole batch, and the tasks that learn from them.
             epoch: the epoch, for what changes rows.
             rank: number of this process.
             world: number of processes; with fewer rows than processes, some get a row without its labels.
         """
-        own = indices[rank::world]
+        own = draw.rows[rank::world]
         if not len(own):
-            return replace(self._make(indices[:1], epoch), targets={}, counts={})
-        return self._make(own, epoch)
+            return replace(self._make(draw.rows[:1], epoch, draw.tasks), targets={}, counts={})
+        return self._make(own, epoch, draw.tasks)
 
-    def _make(self, indices: Integers, epoch: int) -> Labelled:
+    def _make(self, indices: Integers, epoch: int, tasks: Sequence[str]) -> Labelled:
         texts = self._rows.texts(indices)
         values = {name: self._rows.values(name, indices) for name in self._tasks}
         if self._swapper is not None:
@@ -72,7 +73,7 @@ class BatchMaker:
         batch = self._tokenizer.batch(self._tokenizer.tokenize(texts, words=self._words))
         targets = {name: task.targets(values[name], batch) for name, task in self._tasks.items()}
         counts = {name: task.observed(targets[name]) for name, task in self._tasks.items()}
-        seen = [name for name, count in counts.items() if count]
+        seen = [name for name, count in counts.items() if count and name in tasks]
         return Labelled(batch, {name: targets[name] for name in seen}, {name: counts[name] for name in seen})
 
 

@@ -28,13 +28,16 @@ from polyhead.training.card import model_card
 from polyhead.training.checkpoints import CheckpointStore
 from polyhead.training.defaults import resolve
 from polyhead.training.evaluation import evaluate
+from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop, Plan
+from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.pictures import draw_training
 from polyhead.training.progress import Progress, Silent
 from polyhead.training.steps import BatchMaker
 
 CHECKPOINTS, LOCK, METRICS, HISTORY = "checkpoints", ".lock", "metrics.json", "history.json"
+CONFLICTS = "conflicts.json"
 FREE_ON_RESUME = ("checkpoint_steps", "trackers")
 
 
@@ -125,22 +128,25 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
         accelerator.init_trackers("logs")
     data = load_dataset(recipe)
     recipe = recipe.with_tasks(data.tasks)
-    model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=_texts(data.train))
+    model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=data.train.every_text())
     data = _aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")
     progress.data(data)
     plan = _plan(recipe, data, model)
-    progress.plan(plan.order.table(), plan.settings)
+    progress.plan(plan.settings)
+    hold_still(model, recipe, data, progress)
     store = CheckpointStore(folder / CHECKPOINTS)
     loop = Loop(plan, model, accelerator=accelerator, store=store, progress=progress)
     _go_back(loop, store, plan.fingerprint, progress)
     with interruptible() as interruption, progress:
         loop.run(interruption)
     loop.load_best()
-    fold(model.encoder)
+    for encoder in (model.encoder, *model.further_encoders().values()):
+        fold(encoder)
+    model.remembered = None
     accelerator.end_training()
     result = _result(loop, data, folder)
     if accelerator.is_main_process:
-        _publish(result, model, recipe=recipe)
+        _publish(result, model, recipe=recipe, conflicts=loop.standing.conflicts)
         store.remove()
     accelerator.wait_for_everyone()
     return result
@@ -172,7 +178,6 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
     seed = recipe.training.seed
     names = [name for name, task in data.tasks.items() if task.weight > 0]
     labelled = data.train.labelled[:, [list(data.tasks).index(name) for name in names]]
-    shares = recipe.sampling.shares(dict(zip(names, labelled.sum(axis=0).tolist(), strict=True)))
     tokens = int(lengths[labelled.any(axis=1)].sum())
     settings = resolve(recipe.training, recipe.encoder, tokens=tokens, width=model.width)
     swapper = None
@@ -181,7 +186,7 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
     return Plan(
         recipe=recipe,
         settings=settings,
-        order=EpochOrder(labelled, names, shares=shares, seed=seed),
+        order=EpochOrder(labelled, names, seed=seed, mix=recipe.sampling.mix, turns=recipe.sampling.turns),
         lengths=lengths,
         batches=BatchMaker(data.train, data.tasks, tokenizer=model.tokenizer, swapper=swapper),
         dev=data.dev,
@@ -222,24 +227,22 @@ def _result(loop: Loop, data: Dataset, folder: Path) -> TrainingResult:
     return TrainingResult(folder, dev, test, loop.standing.history)
 
 
-def _publish(result: TrainingResult, model: MultiTaskModel, *, recipe: Recipe) -> None:
+def _publish(result: TrainingResult, model: MultiTaskModel, *, recipe: Recipe, conflicts: Sequence[Any]) -> None:
     metrics = {"dev": result.dev, "test": result.test}
     documents = {
         "recipe.toml": recipe_to_toml(recipe),
         METRICS: json.dumps(metrics, indent=1, ensure_ascii=False),
         HISTORY: json.dumps(result.history, indent=1, ensure_ascii=False),
+        **({CONFLICTS: json.dumps(conflicts, indent=1, ensure_ascii=False)} if conflicts else {}),
         "README.md": model_card(recipe, metrics),
     }
     model.save_pretrained(result.folder, documents=documents, overwrite=True)
     draw_training(result.folder / "pictures", history=result.history, metrics=result.test or result.dev)
+    if conflicts:
+        draw_conflicts(result.folder / "pictures", conflicts)
 
 
 def _finished(folder: Path) -> TrainingResult:
     metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
     return TrainingResult(folder, metrics["dev"], metrics["test"], history)
-
-
-def _texts(rows: Rows) -> Iterator[str]:
-    for indices in rows.iterate():
-        yield from rows.texts(indices)
