@@ -238,7 +238,7 @@ def test_a_document_states_kinds_first_and_leaves_out_what_is_absent() -> None:
     document = parse(SMALLEST).to_document()
     assert next(iter(document["tasks"]["topic"])) == "kind"
     assert document["sharing"] == {"kind": "hard"}
-    assert document["sampling"] == {"kind": "temperature", "temperature": 1.0}
+    assert document["sampling"] == {"kind": "temperature", "mix": True, "temperature": 1.0}
     assert "epochs" not in document["training"]
     assert "folder" not in document
 

@@ -18,7 +18,7 @@ class GradientBalancing(Balancing):
     """Join the gradients of the tasks by a method of TorchJD.
 
     What every task has for itself, such as its head, gets its own gradient. A stateful method keeps a state for each
-    set of tasks that occur together in a step.
+    set of tasks that occur together in a step. Where a method finds no finite result, the step takes the plain sum.
 
     Args:
         at: `representation` joins the gradients of the token states and goes back through the encoder once, at about
@@ -65,13 +65,26 @@ class _TorchJdBalancer(GradientBalancer):
         self._aggregators: dict[tuple[str, ...], Aggregator] = {}
 
     def weigh(self, tasks: tuple[str, ...], gramian: "Tensor") -> "Tensor | None":
+        if len(tasks) == 1:
+            return gramian.new_ones(1)
         weighting = getattr(self._of(tasks), "gramian_weighting", None)
+        if weighting is None:
+            return None
         with _quiet():
-            return None if weighting is None else weighting(gramian)
+            weights = weighting(gramian)
+        return weights if self._is_finite(tasks, weights) else gramian.new_ones(len(tasks))
 
     def join(self, tasks: tuple[str, ...], gradients: "Tensor") -> "Tensor":
         with _quiet():
-            return self._of(tasks)(gradients)
+            found = self._of(tasks)(gradients)
+        return found if self._is_finite(tasks, found) else gradients.sum(dim=0)
+
+    def _is_finite(self, tasks: tuple[str, ...], found: "Tensor") -> bool:
+        """Tell whether a method came to an end; one that did not, over gradients of zero say, starts afresh."""
+        finite = bool(found.isfinite().all())
+        if not finite:
+            del self._aggregators[tasks]
+        return finite
 
     def state(self) -> dict[str, Any]:
         return {"\n".join(tasks): _state_of(aggregator) for tasks, aggregator in self._aggregators.items()}
@@ -90,11 +103,11 @@ class _TorchJdBalancer(GradientBalancer):
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Keep a solver from warning at every step that it could be faster."""
+    """Keep a solver from warning at every step that it could be faster, or that a gradient is zero."""
     import warnings  # noqa: PLC0415
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning)
+        warnings.simplefilter("ignore")
         yield
 
 

@@ -1,5 +1,6 @@
 """Low-rank adapters of peft in one encoder, of which a pass uses one."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
@@ -36,8 +37,11 @@ class AdapterBranches(Branches):
             r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=_linear_layers(encoder)  # pyright: ignore[reportArgumentType]  any number
         )
         trained = {name: parameter.requires_grad for name, parameter in encoder.named_parameters()}
-        for number in range(len(groups)):
-            inject_adapter_in_model(settings, encoder, adapter_name=_adapter_name(number))
+        with warnings.catch_warnings():
+            # Several adapters are what is wanted.
+            warnings.filterwarnings("ignore", message="Already found a `peft_config` attribute")
+            for number in range(len(groups)):
+                inject_adapter_in_model(settings, encoder, adapter_name=_adapter_name(number))
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad_(trained.get(plain_name(name), True))
         encoder.eval()
