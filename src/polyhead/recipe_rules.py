@@ -64,8 +64,10 @@ def freezing(value: object) -> str | int:
 def of_tasks(settings: Sampling | Sharing, validation: ValidationInfo) -> Any:  # noqa: ANN401  given back as it came
     """Hold the tasks that settings name to those of the recipe."""
     # Tasks with faults of their own are not there to compare with.
-    tasks = validation.data.get("tasks")
-    for name in settings.named_tasks if tasks is not None else ():
+    tasks: Mapping[str, Task] | None = validation.data.get("tasks")
+    for name in settings.named_tasks:
+        if tasks is None:
+            break
         if name not in tasks:
             rule = f"must name tasks of the recipe. Found {name!r}{did_you_mean(name, tasks) or '.'}"
             raise broken(rule=rule, advice=f"They are {', '.join(map(repr, tasks))}.")

@@ -1,7 +1,7 @@
 import dataclasses
-import importlib
 import json
 import math
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -43,8 +43,11 @@ def joined(balancer: GradientBalancer, tasks: tuple[str, ...], rows: torch.Tenso
 
 
 def step(losses: Mapping[str, float]) -> Step:
-    return Step(losses=losses, norms={task: 1 + loss for task, loss in losses.items()},
-                later={task: loss * 0.9 for task, loss in losses.items()})
+    return Step(
+        losses=losses,
+        norms={task: 1 + loss for task, loss in losses.items()},
+        later={task: loss * 0.9 for task, loss in losses.items()},
+    )
 
 
 def taught(balancer: LossBalancer, *, steps: int = 5) -> LossBalancer:
@@ -65,7 +68,9 @@ def test_the_record_is_frozen_and_its_word_is_its_file(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LOSS_KINDS)
-@pytest.mark.parametrize("losses", [{"a": 1.0, "b": 2.0, "c": 3.0}, {"b": 0.4}, {"a": 1e-12, "c": 90.0}, {"a": 0.0, "b": 1.0}])
+@pytest.mark.parametrize(
+    "losses", [{"a": 1.0, "b": 2.0, "c": 3.0}, {"b": 0.4}, {"a": 1e-12, "c": 90.0}, {"a": 0.0, "b": 1.0}]
+)
 def test_weights_are_finite_and_never_negative(kind: str, losses: dict[str, float]) -> None:
     for balancer in (loss_balancer(kind), taught(loss_balancer(kind))):
         found = balancer.coefficients(losses, number=2)
@@ -138,7 +143,14 @@ def test_the_order_of_the_tasks_does_not_matter_to_gradients(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", GRADIENT_KINDS)
-@pytest.mark.parametrize("rows", [torch.zeros(2, 4), torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 0]]), torch.tensor([[1.0, 2, 3, 0], [-1, -2, -3, 0]])])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        torch.zeros(2, 4),
+        torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 0]]),
+        torch.tensor([[1.0, 2, 3, 0], [-1, -2, -3, 0]]),
+    ],
+)
 def test_gradients_that_are_zero_or_opposite_are_joined_to_finite_numbers(kind: str, rows: torch.Tensor) -> None:
     assert torch.isfinite(joined(gradient_balancer(kind, {"a": 1.0, "b": 1.0}), ("a", "b"), rows)).all()
 
@@ -154,7 +166,9 @@ def test_the_plain_sum_raises_the_loss_that_is_outweighed() -> None:
     assert (CONFLICT @ CONFLICT.sum(dim=0)).min() < 0
 
 
-@pytest.mark.parametrize("kind", ["pcgrad", "upgrad", "mgda", "dualproj", "imtl_g", "aligned_mtl", "config", "nash_mtl"])
+@pytest.mark.parametrize(
+    "kind", ["pcgrad", "upgrad", "mgda", "dualproj", "imtl_g", "aligned_mtl", "config", "nash_mtl"]
+)
 def test_two_tasks_in_conflict_are_both_served(kind: str) -> None:
     found = joined(gradient_balancer(kind, {"a": 1.0, "b": 1.0}), ("a", "b"), CONFLICT)
     # TorchJD's solver of cones is regularised, and exact to a few digits.
@@ -199,6 +213,6 @@ def test_what_a_method_carries_on_survives_json_exactly(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", GRADIENT_KINDS)
 def test_a_missing_library_is_told_with_the_extra_that_brings_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(importlib.import_module("sys").modules, "torchjd", None)
+    monkeypatch.setitem(sys.modules, "torchjd", None)
     with pytest.raises(MissingExtraError, match=r"polyhead\[grad\]"):
         find("balancing", kind)().begin(WEIGHTS)

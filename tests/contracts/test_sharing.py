@@ -138,7 +138,7 @@ def test_what_a_text_costs_is_what_is_told(model: MultiTaskModel, sharing: Shari
     assert described.together == sum(weight.numel() for weight in model.parameters())
 
 
-def test_a_recipe_is_described_as_the_model_that_it_makes(model: MultiTaskModel, folder: Path, sharing: Sharing) -> None:
+def test_a_recipe_is_described_as_the_model_it_makes(model: MultiTaskModel, folder: Path, sharing: Sharing) -> None:
     recipe = Recipe(
         encoder=EncoderSettings(name=str(folder), projection=12),
         tasks=TASKS,

@@ -6,32 +6,39 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 import polyhead
 from polyhead.errors import MissingExtraError
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe, parse_recipe
-from polyhead.registry import kinds
 from polyhead.training.checkpoints import CheckpointStore
 from polyhead.training.train import train
 
 WORDS = {"sport": ["goal", "match", "team", "coach"], "food": ["soup", "bread", "lunch", "salad"]}
 NAMES = ["Ada Brook", "Milo", "Nia Oakes", "Tor"]
+# Kinds that keep nothing from step to step are no other here than the plain sum; contracts hold them to their papers.
 CASES: list[dict[str, dict[str, Any]]] = [
-    *({"sampling": {"kind": kind}} for kind in kinds("sampling")),
+    *({"sampling": {"kind": kind}} for kind in ("annealed", "dynamic", "round_robin")),
     {"sampling": {"kind": "temperature", "mix": False}},
-    *({"balancing": {"kind": kind}} for kind in kinds("balancing")),
+    *({"balancing": {"kind": kind}} for kind in ("uncertainty", "dwa", "random", "famo", "stch", "gradnorm")),
+    *({"balancing": {"kind": kind}} for kind in ("pcgrad", "gradvac", "graddrop", "nash_mtl", "config")),
     {"balancing": {"kind": "upgrad", "at": "parameters"}},
-    {"sharing": {"kind": "task_attention"}},
-    {"sharing": {"kind": "lora", "rank": 2}},
+    {"sharing": {"kind": "task_attention"}, "training": {"freeze": "all"}},
     {"sharing": {"kind": "lora", "rank": 2}, "balancing": {"kind": "pcgrad", "at": "parameters"}},
-    {"sharing": {"kind": "soft"}},
-    {"sharing": {"kind": "soft", "tie": "cross_stitch"}},
+    {"sharing": {"kind": "soft"}, "training": {"layer_decay": 0.5}},
+    {"sharing": {"kind": "soft", "tie": "cross_stitch"}, "training": {"freeze": 1}},
     {"balancing": {"kind": "gradnorm"}, "training": {"accumulate": 2, "precision": "bfloat16"}},
     {"balancing": {"kind": "famo"}, "training": {"accumulate": 2}},
     {"balancing": {"kind": "pcgrad"}, "training": {"accumulate": 2, "precision": "bfloat16"}},
 ]
+
+
+@pytest.fixture(autouse=True)
+def _other_precision() -> None:
+    """Let a test train in another precision than the one before it: Accelerate settles it once for a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001
 
 
 def rows(count: int) -> str:
@@ -49,14 +56,14 @@ def rows(count: int) -> str:
 
 
 def recipe_in(folder: Path, encoder: Path | str = "compact", **tables: dict[str, Any]) -> Recipe:
-    (folder / "train.jsonl").write_text(rows(32))
+    (folder / "train.jsonl").write_text(rows(20))
     (folder / "dev.jsonl").write_text(rows(8))
     document: dict[str, Any] = {
         "encoder": {"name": str(encoder)},
         "tasks": {"topic": {"kind": "classification"}, "people": {"kind": "entities"}},
         "data": {"train": [{"path": "train.jsonl"}], "dev": [{"path": "dev.jsonl"}]},
         **tables,
-        "training": {"epochs": 3, "batch_tokens": 96, "learning_rate": 1e-3, **tables.get("training", {})},
+        "training": {"epochs": 2, "batch_tokens": 96, "learning_rate": 1e-3, **tables.get("training", {})},
     }
     return parse_recipe(document, folder=folder, source="test")
 
@@ -77,7 +84,7 @@ def recipe(request: pytest.FixtureRequest, tmp_path: Path, bert_folder: Path) ->
     return made
 
 
-def test_a_run_that_breaks_off_ends_bit_identical(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_run_ends_bit_identical(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train(recipe, output=tmp_path / "whole")
     saved = 0
     save = CheckpointStore.save
@@ -89,9 +96,9 @@ def test_a_run_that_breaks_off_ends_bit_identical(recipe: Recipe, tmp_path: Path
         if saved % 2 == 0:
             raise KeyboardInterrupt
 
-    short = recipe_in(tmp_path, recipe.encoder.name, **{
-        key: value for key, value in recipe.to_document().items() if key in ("sampling", "balancing", "sharing")
-    }, training={**{k: v for k, v in recipe.to_document()["training"].items() if k != "epochs"}, "checkpoint_steps": 3})
+    document = {**recipe.to_document(), "encoder": {"name": recipe.encoder.name}}
+    document["training"]["checkpoint_steps"] = 2
+    short = parse_recipe(document, folder=tmp_path, source="test")
     broken = tmp_path / "broken"
     for _ in range(40):
         with monkeypatch.context() as patch:
@@ -152,6 +159,9 @@ def test_states_of_a_frozen_encoder_are_computed_once(
     found = []
     for epochs in (1, 6):
         passes = 0
-        train(recipe_in(tmp_path, bert_folder, training={"freeze": "all", "epochs": epochs}), output=tmp_path / f"{epochs}")
+        train(
+            recipe_in(tmp_path, bert_folder, training={"freeze": "all", "epochs": epochs}),
+            output=tmp_path / f"{epochs}",
+        )
         found.append(passes)
     assert found[0] == found[1]

@@ -128,4 +128,5 @@ def _restore(aggregator: "Aggregator", values: Mapping[str, Any], *, tasks: int)
     aggregator(torch.eye(tasks))
     aggregator.load_state_dict({name: torch.tensor(of) for name, of in values.items() if name != "prvs_alpha"})
     if "prvs_alpha" in values:
-        aggregator.weighting.prvs_alpha = np.array(values["prvs_alpha"])
+        weighting: Any = aggregator.weighting
+        weighting.prvs_alpha = np.array(values["prvs_alpha"])

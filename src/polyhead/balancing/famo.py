@@ -52,9 +52,7 @@ class _FastAdaptiveBalancer(LossBalancer):
         return {task: self.weights[task] * part / total for task, part in parts.items()}
 
     def learn(self, step: Step) -> None:
-        fell = {
-            task: math.log(loss + LEAST) - math.log(step.later[task] + LEAST) for task, loss in step.losses.items()
-        }
+        fell = {task: math.log(loss + LEAST) - math.log(step.later[task] + LEAST) for task, loss in step.losses.items()}
         shares = self._shares(step.losses)
         mean = sum(shares[task] * fell[task] for task in fell)
         self._logits.step({task: shares[task] * (fell[task] - mean) for task in fell})

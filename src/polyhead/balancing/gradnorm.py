@@ -17,8 +17,8 @@ LEAST = 1e-3
 class GradNorm(Balancing):
     """Learn weights that bring the norm of each weighted gradient in the last shared layer to its target.
 
-    The target of a task is the mean norm times r ** alpha; r is the task's loss relative to its first one, over the mean
-    of that over all tasks. Adam descends the sum of the distances to the targets, which are taken as constant;
+    The target of a task is the mean norm times r ** alpha; r is the task's loss relative to its first one, over the
+    mean of that over all tasks. Adam descends the sum of the distances to the targets, which are taken as constant;
     afterwards the weights are scaled to sum to the number of tasks.
 
     Args:

@@ -37,9 +37,7 @@ class Uncertainty(Balancing):
 class _UncertaintyBalancer(LossBalancer):
     def __init__(self, weights: Mapping[str, float], settings: Uncertainty) -> None:
         super().__init__(weights)
-        self._log_variances = Adam(
-            dict.fromkeys(weights, settings.initial_log_variance), rate=settings.learning_rate
-        )
+        self._log_variances = Adam(dict.fromkeys(weights, settings.initial_log_variance), rate=settings.learning_rate)
 
     def coefficients(self, losses: Mapping[str, float], *, number: int) -> dict[str, float]:  # noqa: ARG002
         return {task: self.weights[task] * math.exp(-self._log_variances.values[task]) for task in losses}

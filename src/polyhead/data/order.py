@@ -171,7 +171,7 @@ class EpochOrder:
 
     def _drawn(self, epoch: Epoch) -> list[Integers]:
         counts = self._draws(epoch.shares).tolist()
-        return [self._stream(group, begin, draws) for group, (begin, draws) in enumerate(zip(epoch.drawn, counts, strict=True))]
+        return [self._stream(group, *of) for group, of in enumerate(zip(epoch.drawn, counts, strict=True))]
 
     def _stream(self, group: int, begin: int, draws: int) -> Integers:
         rows = self._groups[group]

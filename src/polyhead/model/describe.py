@@ -152,9 +152,7 @@ def _without_weights(folder: Path) -> PreTrainedModel:
         return AutoModel.from_config(configuration, trust_remote_code=False, **without_pooling_layer(configuration))
 
 
-def _describe(
-    encoder: PreTrainedModel, tasks: Mapping[str, Task], *, shape: _Shape, branches: Branches
-) -> Description:
+def _describe(encoder: PreTrainedModel, tasks: Mapping[str, Task], *, shape: _Shape, branches: Branches) -> Description:
     width, projection = shape.width, shape.projection
     embedding_width = projection or width
     widths = {"text": embedding_width if shape.sharing.pools else width, "words": width}

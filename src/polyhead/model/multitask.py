@@ -14,7 +14,6 @@ from polyhead.model.encoder import load_encoder, state_width
 from polyhead.model.heads import build_head
 from polyhead.model.outputs import Outputs
 from polyhead.model.pooling import build_pooling
-from polyhead.model.remembering import Remembered
 from polyhead.model.saving import push, read_model, save_model
 from polyhead.sharing.base import Sharing
 from polyhead.sharing.hard import Hard
@@ -22,6 +21,7 @@ from polyhead.tasks.base import HeadTask, Task
 from polyhead.text.tokens import TextTokenizer, TokenBatch
 
 if TYPE_CHECKING:
+    from polyhead.model.remembering import Remembered
     from polyhead.recipe import Recipe
 
 

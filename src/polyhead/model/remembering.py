@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,9 +11,11 @@ from transformers import PreTrainedModel
 
 from polyhead.model.encoder import state_width
 from polyhead.sharing._branches import encode
-from polyhead.spans import Integers
 from polyhead.text.planner import plan_batches
 from polyhead.text.tokens import TextTokenizer, TokenizedText
+
+if TYPE_CHECKING:
+    from polyhead.spans import Integers
 
 BUDGET = 2048
 """Padded tokens of a batch while states are computed."""

@@ -143,7 +143,8 @@ def _plain_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
 
 
 def _beside_the_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
-    state = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(ENCODER) or MARK in name}
+    every = model.state_dict().items()
+    state = {name: tensor for name, tensor in every if not name.startswith(ENCODER) or MARK in name}
     for place, encoder in model.further_encoders().items():
         state = {name: tensor for name, tensor in state.items() if not name.startswith(f"{place}.")}
         state |= {f"{place}.{name}": tensor for name, tensor in plain_state(encoder).items()}

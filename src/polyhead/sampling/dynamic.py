@@ -19,7 +19,8 @@ class Dynamic(Sampling):
 
     Args:
         references: the primary metric of each task when it is trained alone, where that is known.
-        strength: how strongly the draws follow: a task that lacks all it can reach is drawn `1 + strength` times as often.
+        strength: how strongly the draws follow: a task that lacks all it can reach is drawn `1 + strength` times as
+            often.
         smoothing: how much of the earlier lack is kept at an evaluation.
         bound: the most by which a task's draws can grow relative to another's; at least 1.
         temperature: shares before any evaluation, as in `temperature`.

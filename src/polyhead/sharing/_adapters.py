@@ -24,7 +24,7 @@ class AdapterBranches(Branches):
     """
 
     def __init__(
-        self, encoder: nn.Module, groups: Sequence[tuple[str, ...]], *, rank: int, alpha: float, dropout: float
+        self, encoder: nn.Module, groups: Sequence[tuple[str, ...]], *, rank: int, alpha: int, dropout: float
     ) -> None:
         super().__init__()
         self._adapter = {task: _adapter_name(number) for number, of in enumerate(groups) for task in of}
@@ -34,7 +34,10 @@ class AdapterBranches(Branches):
             what, package = "sharing kind 'lora'", "peft"
             raise MissingExtraError(what, package, "lora") from error
         settings = LoraConfig(
-            r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=_linear_layers(encoder)  # pyright: ignore[reportArgumentType]  any number
+            r=rank,
+            lora_alpha=alpha,
+            lora_dropout=dropout,
+            target_modules=_linear_layers(encoder),  # pyright: ignore[reportArgumentType]  any number
         )
         trained = {name: parameter.requires_grad for name, parameter in encoder.named_parameters()}
         with warnings.catch_warnings():

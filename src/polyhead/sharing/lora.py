@@ -35,7 +35,7 @@ class LowRank(Sharing):
 
     kind: ClassVar[str] = "lora"
     rank: Annotated[int, Gt(0)] = 8
-    alpha: Annotated[float, Gt(0)] | None = None
+    alpha: Annotated[int, Gt(0)] | None = None
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     groups_of: Mapping[Annotated[str, MinLen(1)], Annotated[tuple[str, ...], MinLen(1)]] = field(
         default_factory=dict[str, tuple[str, ...]]
@@ -62,5 +62,5 @@ class LowRank(Sharing):
         from polyhead.sharing._adapters import AdapterBranches  # noqa: PLC0415  recipes load without torch
 
         groups = self.groups(tuple(levels))
-        alpha = self.alpha or 2.0 * self.rank
+        alpha = self.alpha or 2 * self.rank
         return AdapterBranches(encoder, groups, rank=self.rank, alpha=alpha, dropout=self.dropout)

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 class Soft(Sharing):
     """Give each task an encoder of its own, all starting alike, and tie them.
 
-    `l2` adds `strength` times the squared distance of the weights of every two encoders to the loss. `cross_stitch` runs
-    the encoders side by side and mixes their states after each layer by learned numbers; what stands outside of the
-    layers, such as the token embeddings, is common there. An input costs a pass a task either way: with `l2` for the
-    tasks that are asked, with `cross_stitch` for all of them. The sentence embedding is that of the first task's encoder
-    alone.
+    `l2` adds `strength` times the squared distance of the weights of every two encoders to the loss. `cross_stitch`
+    runs the encoders side by side and mixes their states after each layer by learned numbers; what stands outside of
+    the layers, such as the token embeddings, is common there. An input costs a pass a task either way: with `l2` for
+    the tasks that are asked, with `cross_stitch` for all of them. The sentence embedding is that of the first task's
+    encoder alone.
 
     Args:
         tie: how the encoders are tied.
         strength: how strongly `l2` pulls.
-        own: what a task keeps of its own state in a `cross_stitch` unit at the start; the rest comes evenly from the others.
+        own: what a task keeps of its own state in a `cross_stitch` unit at the start; the others share the rest.
 
     Reference:
         l2: Duong et al. 2015, https://doi.org/10.3115/v1/P15-2139;

@@ -47,11 +47,11 @@ def freeze(model: MultiTaskModel, what: str | int) -> None:
         highest = max(depths.values()) if what == "all" else what if isinstance(what, int) else -1
         for name, weight in encoder.named_parameters():
             if MARK not in name and (id(weight) in tables or depths[name] <= highest):
-                weight.requires_grad_(requires_grad=False)
+                weight.requires_grad = False
 
 
 def weight_depths(encoder: nn.Module) -> Mapping[str, int]:
-    """Say how deep each weight of an encoder lies: 0 before the layers, 1 in the first, and the last layer's after it."""
+    """Say how deep each weight of an encoder lies: 0 before the layers, 1 in the first; after the last, as in it."""
     layers = list(layers_of(encoder))
     number = {id(weight): place + 1 for place, layer in enumerate(layers) for weight in layer.parameters()}
     depths: dict[str, int] = {}

@@ -1,6 +1,6 @@
 """The gradient of an optimiser step, whatever balances the tasks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from accelerate import Accelerator
@@ -193,7 +193,7 @@ class Gradients:
             self._accelerator.backward(total)
 
     def _rows(self, tokens: Tensor, losses: Losses, names: Sequence[str]) -> Tensor:
-        """Take each task's weighted gradient at the token states, shape `(tasks, numbers)`; zero where it has no loss."""
+        """Take each task's weighted gradient at the token states, shape `(tasks, numbers)`; zero without a loss."""
         rows = torch.zeros((len(names), tokens.numel()), device=tokens.device)
         for row, name in enumerate(names):
             if name in losses and tokens.requires_grad:
@@ -240,5 +240,6 @@ class Gradients:
 def _flat(loss: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """Take the gradient of a loss as one vector; zero where the loss does not depend on a weight."""
     found = torch.autograd.grad(loss, list(weights), retain_graph=True, allow_unused=True)
-    parts = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, found, strict=True)]
+    pairs: Iterable[tuple[Tensor, Tensor | None]] = zip(weights, found, strict=True)
+    parts = [torch.zeros_like(weight) if gradient is None else gradient for weight, gradient in pairs]
     return torch.cat([part.reshape(-1).float() for part in parts])

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from accelerate import Accelerator
 
@@ -29,6 +29,9 @@ from polyhead.training.progress import Progress
 from polyhead.training.standing import Standing
 from polyhead.training.state import model_tensors, optimizer_tensors, restore_model, restore_optimizer
 from polyhead.training.steps import BatchMaker, Labelled
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,7 @@ class Loop:
         compare = training.log_conflicts and step % training.conflict_steps == 0
         losses = self._gradients.compute(parts, step=step, compare=compare)
         norm = self._accelerator.clip_grad_norm_(self._wrapped.parameters(), self._plan.settings.clip)
-        self._refuse_non_finite(losses, float(norm))
+        self._refuse_non_finite(losses, float(cast("Tensor", norm)))
         factor = learning_rate_factor(self._share_done(done), warmup=self._plan.settings.warmup)
         set_learning_rate(self._inner_optimizer, factor)
         self._optimizer.step()
@@ -191,7 +194,8 @@ class Loop:
         if bad is not None:
             raise NonFiniteLossError(task=bad, step=self.standing.step + 1, value=losses[bad])
         message = (
-            f"step {self.standing.step + 1}: the gradient must be finite. Found norm {norm}; the losses were {dict(losses)}. "
+            f"step {self.standing.step + 1}: the gradient must be finite. Found norm {norm}; "
+            f"the losses were {dict(losses)}. "
             "The last good checkpoint is kept. Lower `training.learning_rate`."
         )
         raise TrainingError(message)

@@ -16,7 +16,6 @@ from polyhead.data.alignment import misaligned_rows
 from polyhead.data.dataset import Dataset, load_dataset
 from polyhead.data.lengths import measure
 from polyhead.data.order import EpochOrder
-from polyhead.data.rows import Rows
 from polyhead.data.swaps import EntitySwapper
 from polyhead.errors import DataError, UsageError
 from polyhead.folder import MANIFEST, sha256_of
@@ -26,12 +25,12 @@ from polyhead.recipe import Recipe, recipe_to_toml
 from polyhead.text.tokens import TextTokenizer
 from polyhead.training.card import model_card
 from polyhead.training.checkpoints import CheckpointStore
+from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.defaults import resolve
 from polyhead.training.evaluation import evaluate
 from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop, Plan
-from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.pictures import draw_training
 from polyhead.training.progress import Progress, Silent
 from polyhead.training.steps import BatchMaker
@@ -72,7 +71,8 @@ def train(
     Args:
         recipe: what to train.
         output: the folder to make; checkpoints live in it until the model is there.
-        resume: go on from the newest whole checkpoint. On a CPU the result is the same, to the bit, as without the break.
+        resume: go on from the newest whole checkpoint. On a CPU the result is the same, to the bit,
+            as without the break.
         progress: who is told how it goes; nobody when absent.
 
     Raises:
