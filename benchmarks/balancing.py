@@ -2,8 +2,8 @@
 
     python benchmarks/balancing.py [--steps 12] [--rounds 3] [--layers 4] [--width 256]
 
-The encoder is a BERT with random weights, the tasks are two about texts and one about words, the rows are made up. Rounds go
-through all kinds in turn, so that a busy machine slows them all; each cell is the median over rounds. Prints a Markdown table.
+The encoder is a BERT with random weights, the tasks are two about texts and one about words, the rows are made up.
+Rounds go through all kinds in turn, so that a busy machine slows them all; each cell is the median over rounds.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def measure(balancing: dict[str, Any], *, steps: int, layers: int, width: int) -
     torch.set_num_threads(1)
     torch.manual_seed(0)
     words = {f"w{number}": number for number in range(2000)}
-    raw = Tokenizer(models.WordLevel(words, unk_token="w0"))
+    raw = Tokenizer(models.WordLevel(words, unk_token="w0"))  # noqa: S106  a piece of text
     raw.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = TextTokenizer(raw, max_tokens=128, padding_id=0, filler_id=0)
     encoder = BertModel(

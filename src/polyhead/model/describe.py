@@ -70,9 +70,9 @@ class Description:
     max_tokens: int
     tasks: tuple[TaskDescription, ...]
     shared: int
-    sharing: str
-    passes: int
-    branches: int
+    sharing: str = "hard"
+    passes: int = 1
+    branches: int = 0
 
     @property
     def private(self) -> int:

@@ -9,7 +9,7 @@ from annotated_types import Predicate
 from polyhead.sampling.base import Course, Sampling
 
 
-def is_false(mix: bool) -> bool:  # noqa: FBT001  called by pydantic, by place
+def _is_false(mix: bool) -> bool:  # noqa: FBT001  called by pydantic, by place
     """Hold for false; raise a `ValueError` that says why otherwise."""
     if mix:
         message = "must be false for 'round_robin': its tasks take turns, batch by batch. Use 'uniform' to mix them."
@@ -29,7 +29,7 @@ class RoundRobin(Sampling):
 
     kind: ClassVar[str] = "round_robin"
     turns: ClassVar[bool] = True
-    mix: Annotated[bool, Predicate(is_false)] = False
+    mix: Annotated[bool, Predicate(_is_false)] = False
 
     def rates(self, rows: Mapping[str, int], course: Course) -> dict[str, float]:  # noqa: ARG002  always the same
         return dict.fromkeys(rows, 1.0)

@@ -1,6 +1,7 @@
 """Several encoders of one make: tied by their weights, or stitched together layer by layer."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from copy import deepcopy
 from typing import Any
 
@@ -80,17 +81,13 @@ class StitchedEncoders(Branches):
     def states(self, encoder: nn.Module, batch: Batch, tasks: Sequence[str]) -> dict[str, Tensor]:
         count = len(self._number)
         repeated = {name: tensor.repeat(count, *[1] * (tensor.dim() - 1)) for name, tensor in batch.items()}
-        layers = layers_of(encoder)
-        own = list(layers)
-        with TURN:
-            for number, layer in enumerate(own):
+        with TURN, ExitStack() as stack:
+            for number, layer in enumerate(layers_of(encoder)):
                 others = [part[number] for part in self.layers]  # pyright: ignore[reportIndexIssue]  lists of layers
-                layers[number] = _Stitched([layer, *others], self.units[number])
-            try:
-                states = encode(encoder, repeated).chunk(count)
-            finally:
-                for number, layer in enumerate(own):
-                    layers[number] = layer
+                stitch = _Stitch(others, self.units[number])
+                stack.callback(layer.register_forward_pre_hook(stitch.before, with_kwargs=True).remove)
+                stack.callback(layer.register_forward_hook(stitch.after).remove)
+            states = encode(encoder, repeated).chunk(count)
         return {task: states[self._number[task]] for task in tasks}
 
     def plain(self, encoder: nn.Module, batch: Batch) -> Tensor:
@@ -105,24 +102,38 @@ class StitchedEncoders(Branches):
         return len(self._number)
 
 
-class _Stitched(nn.Module):
-    """One layer of each task, run on its part of the batch, and the mixture of what they give."""
+class _Stitch:
+    """Gives a layer the first task's part of the batch, the other tasks' layers theirs, and mixes what comes out."""
 
-    def __init__(self, layers: Sequence[nn.Module], unit: Tensor) -> None:
-        super().__init__()
-        # Held as plain objects: they live elsewhere, and torch would list their weights twice.
-        self._held = (tuple(layers), unit)
+    def __init__(self, others: Sequence[nn.Module], unit: Tensor) -> None:
+        self._others, self._unit = others, unit
+        self._given: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
 
-    def forward(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401  each encoder calls its layers in its own way
-        layers, unit = self._held
-        rows, count = len(given[0]), len(layers)
-        found: list[Any] = []
-        for number, layer in enumerate(layers):
-            own = [_part(value, number, count, rows) for value in given]
-            found.append(layer(*own, **{name: _part(value, number, count, rows) for name, value in named.items()}))
-        first = [of[0] if isinstance(of, tuple) else of for of in found]
-        mixed = torch.einsum("ij,jbtw->ibtw", unit.to(first[0].dtype), torch.stack(first)).flatten(0, 1)
-        return (mixed, *found[0][1:]) if isinstance(found[0], tuple) else mixed
+    def before(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:  # noqa: ANN401
+        self._given = given, named
+        return self._part(0)
+
+    def after(self, _: nn.Module, __: Any, first: Any) -> Any:  # noqa: ANN401  each encoder's layers have their own
+        found = [first]
+        for number, layer in enumerate(self._others, start=1):
+            own, named = self._part(number)
+            found.append(layer(*own, **named))
+        states = torch.stack([of[0] if isinstance(of, tuple) else of for of in found])
+        mixed = torch.einsum("ij,jbtw->ibtw", self._unit.to(states.dtype), states).flatten(0, 1)
+        return (mixed, *first[1:]) if isinstance(first, tuple) else mixed
+
+    def _part(self, number: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Cut a task's part out of what has a row for each row of the batch; the rest is the same for all."""
+        given, named = self._given
+        rows, count = len(given[0]), 1 + len(self._others)
+
+        def cut(value: Any) -> Any:  # noqa: ANN401
+            # Tables of positions are matrices, and their rows may happen to be as many.
+            if isinstance(value, Tensor) and value.dim() >= BATCHED_DIMENSIONS and len(value) == rows:
+                return value.chunk(count)[number]
+            return value
+
+        return tuple(map(cut, given)), {name: cut(value) for name, value in named.items()}
 
 
 def layers_of(encoder: nn.Module) -> nn.ModuleList:
@@ -136,11 +147,3 @@ def layers_of(encoder: nn.Module) -> nn.ModuleList:
         message = f"{type(encoder).__name__} must have its layers in a list. Found none; use another way of sharing."
         raise TypeError(message)
     return max(lists, key=lambda part: sum(weight.numel() for weight in part.parameters()))
-
-
-def _part(value: Any, number: int, count: int, rows: int) -> Any:  # noqa: ANN401
-    """Cut a task's part out of what has a row for each row of the batch; the rest is the same for all."""
-    # Tables of positions are matrices, and their rows may happen to be as many.
-    if isinstance(value, Tensor) and value.dim() >= BATCHED_DIMENSIONS and len(value) == rows:
-        return value.chunk(count)[number]
-    return value

@@ -1,6 +1,7 @@
 """The gradient of an optimiser step, whatever balances the tasks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from accelerate import Accelerator
@@ -240,6 +241,6 @@ class Gradients:
 def _flat(loss: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """Take the gradient of a loss as one vector; zero where the loss does not depend on a weight."""
     found = torch.autograd.grad(loss, list(weights), retain_graph=True, allow_unused=True)
-    pairs: Iterable[tuple[Tensor, Tensor | None]] = zip(weights, found, strict=True)
+    pairs = zip(weights, cast("Sequence[Tensor | None]", found), strict=True)
     parts = [torch.zeros_like(weight) if gradient is None else gradient for weight, gradient in pairs]
     return torch.cat([part.reshape(-1).float() for part in parts])
