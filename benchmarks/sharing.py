@@ -21,14 +21,14 @@ from typing import Any
 
 DEFAULT = "temperature, fixed"
 SEEDS = (0, 1, 2)
-EPOCHS = 6
+EPOCHS = 5
 TASKS: Mapping[str, Mapping[str, Any]] = {
-    "topic": {"data": "ag_news", "kind": "classification", "rows": 1600},
-    "mood": {"data": "airline_sentiment", "kind": "classification", "rows": 800},
+    "topic": {"data": "ag_news", "kind": "classification", "rows": 800},
+    "mood": {"data": "airline_sentiment", "kind": "classification", "rows": 400},
     "entities": {"data": "conll2003", "kind": "entities", "rows": 400},
 }
 FIELDS = {"topic": ("topic", "label", "category"), "mood": ("sentiment",), "entities": ("entities",)}
-DEV_ROWS = 400
+DEV_ROWS = 300
 SHARINGS: Mapping[str, Mapping[str, Any]] = {
     "task_attention": {"kind": "task_attention"},
     "lora": {"kind": "lora"},
@@ -66,7 +66,7 @@ def prepare(data: Path, folder: Path) -> dict[str, Any]:
             target.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
             sources[split].append({"path": target.name})
     tasks = {task: {"kind": settings["kind"]} for task, settings in TASKS.items()}
-    return {"encoder": {"name": "compact", "max_tokens": 96}, "tasks": tasks, "data": sources}
+    return {"encoder": {"name": "compact", "max_tokens": 64}, "tasks": tasks, "data": sources}
 
 
 def run(case: Mapping[str, Any], *, tables: Mapping[str, Any], folder: Path, seed: int) -> dict[str, Any]:
