@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
@@ -58,7 +59,7 @@ class Entities(LabelledTask):
         before = len(problems)
         read = [_read_span(item, text, problems) for item in items]
         spans = sorted(span for span in read if span is not None)
-        for left, right in zip(spans, spans[1:], strict=False):
+        for left, right in pairwise(spans):
             if right.start < left.end:
                 problems.append(f"entities must not overlap. Found {_shown(left)} and {_shown(right)}.")
         return tuple(spans) if len(problems) == before else None

@@ -150,7 +150,7 @@ class Loop:
             for name, loss in self._backward(labelled, counts).items():
                 losses[name] = losses.get(name, 0.0) + loss
         norm = self._accelerator.clip_grad_norm_(self._wrapped.parameters(), self._plan.settings.clip)
-        self._refuse_non_finite(losses, float(norm))
+        self._refuse_non_finite(losses, float(cast("Tensor", norm)))
         factor = learning_rate_factor(self._share_done(done), warmup=self._plan.settings.warmup)
         set_learning_rate(self._inner_optimizer, factor)
         self._optimizer.step()
@@ -192,7 +192,7 @@ class Loop:
         if bad is not None:
             raise NonFiniteLossError(task=bad, step=self.standing.step + 1, value=losses[bad])
         message = (
-            f"step {self.standing.step + 1}: the gradient must be finite. Found norm {norm}; the losses were {dict(losses)}. "
+            f"step {self.standing.step + 1}: the gradient must be finite. Found norm {norm} at losses {dict(losses)}. "
             "The last good checkpoint is kept. Lower `training.learning_rate`."
         )
         raise TrainingError(message)

@@ -1,4 +1,4 @@
-"""Pictures of a training run as PNG files; drawn on figures of their own, so that nobody's matplotlib settings change."""
+"""Pictures of a training run as PNG files, on figures of their own: nobody's matplotlib settings change."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Train a recipe: from its data to a finished model folder."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,7 +69,7 @@ def train(
     Args:
         recipe: what to train.
         output: the folder to make; checkpoints live in it until the model is there.
-        resume: go on from the newest whole checkpoint. On a CPU the result is the same, to the bit, as without the break.
+        resume: go on from the newest whole checkpoint; on a CPU the result is, to the bit, that of no break.
         progress: who is told how it goes; nobody when absent.
 
     Raises:
@@ -93,7 +93,7 @@ def train(
 
 
 @contextmanager
-def _claimed(folder: Path, *, resume: bool) -> Iterator[None]:
+def _claimed(folder: Path, *, resume: bool) -> Generator[None]:
     """Hold the folder for this process alone; the lock dies with the process."""
     existed = folder.exists()
     if existed and not folder.is_dir():

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_one_engine_call_answers_all_tasks_of_a_batch(predictor: Predictor, engi
 def test_a_stream_answers_before_its_source_ends(predictor: Predictor) -> None:
     taken: list[int] = []
 
-    def source():
+    def source() -> Iterator[str]:
         for number in range(3 * WINDOW_TEXTS):
             taken.append(number)
             yield "red"
