@@ -1,12 +1,12 @@
 """`polyhead check`: what is wrong with a recipe and its rows, and what is there."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from polyhead.cli.extras import READING, need_packages
+from polyhead.cli.options import Overrides, RecipeFile
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,12 +19,9 @@ LABELS_SHOWN = 40
 
 
 def check(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe file.")],
+    recipe: RecipeFile,
     *,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be given many times."),
-    ] = None,
+    overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")] = False,
 ) -> None:
     """Find every fault of a recipe and its rows."""

@@ -1,7 +1,11 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+Run = Callable[..., Any]
 
 RECIPE = """
 [encoder]
@@ -29,14 +33,14 @@ def add(recipe: Path, *lines: str) -> None:
         file.write("\n" + "\n".join(lines))
 
 
-def test_clean_rows_are_counted(run, recipe: Path) -> None:
+def test_clean_rows_are_counted(run: Run, recipe: Path) -> None:
     finished = run("check", recipe)
     assert finished.status == 0
     assert "0 faults, 0 warnings." in finished.out
     assert "rows in all" in finished.out
 
 
-def test_faults_are_listed_with_their_places_and_leave_with_one(run, recipe: Path) -> None:
+def test_faults_are_listed_with_their_places_and_leave_with_one(run: Run, recipe: Path) -> None:
     add(recipe, '{"text": "broken', '{"text": "fine", "topic": 3}')
     finished = run("check", recipe)
     assert finished.status == 1
@@ -45,7 +49,7 @@ def test_faults_are_listed_with_their_places_and_leave_with_one(run, recipe: Pat
     assert "2 faults" in finished.out
 
 
-def test_warnings_leave_with_zero(run, recipe: Path) -> None:
+def test_warnings_leave_with_zero(run: Run, recipe: Path) -> None:
     add(recipe, '{"text": "once", "topic": "seldom"}')
     finished = run("check", recipe)
     assert finished.status == 0
@@ -53,7 +57,7 @@ def test_warnings_leave_with_zero(run, recipe: Path) -> None:
     assert "0 faults, 1 warning." in finished.out
 
 
-def test_json_is_one_document_and_nothing_else(run, recipe: Path) -> None:
+def test_json_is_one_document_and_nothing_else(run: Run, recipe: Path) -> None:
     add(recipe, '{"text": "broken')
     finished = run("check", recipe, "--json")
     assert finished.status == 1
@@ -62,12 +66,12 @@ def test_json_is_one_document_and_nothing_else(run, recipe: Path) -> None:
     assert finished.err == ""
 
 
-def test_a_key_may_be_overridden(run, recipe: Path) -> None:
+def test_a_key_may_be_overridden(run: Run, recipe: Path) -> None:
     finished = run("check", recipe, "--set", "tasks.topic.labels=['a', 'b', 'c']", "--json")
     assert set(json.loads(finished.out)["tasks"]["topic"]["labels"]) == {"a", "b", "c"}
 
 
-def test_a_wrong_recipe_leaves_with_two_and_all_its_faults(run, recipe: Path) -> None:
+def test_a_wrong_recipe_leaves_with_two_and_all_its_faults(run: Run, recipe: Path) -> None:
     finished = run("check", recipe, "--set", "training.epoch=3", "--set", "encoder.pooling=meen", "--json")
     assert finished.status == 2
     assert finished.out == ""
@@ -75,7 +79,7 @@ def test_a_wrong_recipe_leaves_with_two_and_all_its_faults(run, recipe: Path) ->
     assert "did you mean" in finished.err
 
 
-def test_many_findings_and_labels_are_cut_short_for_people(run, recipe: Path) -> None:
+def test_many_findings_and_labels_are_cut_short_for_people(run: Run, recipe: Path) -> None:
     add(recipe, *(json.dumps({"text": f"row {number}", "topic": f"label {number}"}) for number in range(150)))
     finished = run("check", recipe)
     assert "… and 50 more; --json lists all." in finished.out

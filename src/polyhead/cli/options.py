@@ -1,0 +1,17 @@
+"""Arguments and options that several commands have in common."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")]
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be given many times."),
+]
+EngineName = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="NAME", help="What runs the model: torch. Default: the best."),
+]
