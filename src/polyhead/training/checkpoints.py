@@ -125,9 +125,7 @@ class CheckpointStore:
             fsync_tree(self._folder, deep=False)
         except (OSError, SafetensorError) as error:
             shutil.rmtree(staging, ignore_errors=True)
-            message = (
-                f"{target} must be written. Found: {error}. Earlier checkpoints are kept: free space, then --resume."
-            )
+            message = f"{target} must be written. Found: {error}. Earlier checkpoints are kept: free space, then --resume."
             raise StorageError(message) from error
 
 

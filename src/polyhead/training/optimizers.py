@@ -21,9 +21,7 @@ def build_optimizer(model: MultiTaskModel, settings: Settings) -> torch.optim.Ad
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     groups = [
         *_groups((p for n, p in named if n.startswith("encoder.")), settings.learning_rate, settings.weight_decay),
-        *_groups(
-            (p for n, p in named if not n.startswith("encoder.")), settings.head_learning_rate, settings.weight_decay
-        ),
+        *_groups((p for n, p in named if not n.startswith("encoder.")), settings.head_learning_rate, settings.weight_decay),
     ]
     # The loop over single tensors, which is the default on a CPU, takes seven times as long.
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=True)
