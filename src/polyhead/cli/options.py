@@ -13,5 +13,8 @@ Overrides = Annotated[
 ]
 EngineName = Annotated[
     str | None,
-    typer.Option("--engine", metavar="NAME", help="What runs the model: torch. Default: the best."),
+    typer.Option("--engine", metavar="NAME", help="torch, onnx or onnx-int8. Default: onnx once exported."),
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", metavar="N", min=1, help="Batches at a time. Default: one a core.")
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyhead.cli.options import EngineName, ModelFolder
+from polyhead.cli.options import EngineName, ModelFolder, Threads
 from polyhead.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def predict(  # noqa: PLR0913  one parameter an option
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one answer a line as JSON.")] = False,
     engine: EngineName = None,
+    threads: Threads = None,
 ) -> None:
     """Answer texts, or a file of them as JSON Lines."""
     if bool(texts) == (source is not None):
@@ -44,7 +45,7 @@ def predict(  # noqa: PLR0913  one parameter an option
         raise UsageError(message)
     from polyhead.loading import load  # noqa: PLC0415  the help needs no model
 
-    predictor = load(model, engine=engine)
+    predictor = load(model, engine=engine, threads=threads)
     names = None if tasks is None else [name.strip() for name in tasks.split(",")]
     if source is not None:
         _answer_file(predictor, names, source=source, output=output)

@@ -1,9 +1,9 @@
 """One encoder, many heads: every task's logits in one pass over a text."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,46 +13,15 @@ from polyhead.errors import UsageError, did_you_mean
 from polyhead.model.compact import COMPACT, build_compact
 from polyhead.model.encoder import load_encoder, state_width
 from polyhead.model.heads import build_head
+from polyhead.model.outputs import Outputs
 from polyhead.model.pooling import build_pooling
 from polyhead.model.saving import push, read_model, save_model
+from polyhead.recipe_toml import tupled
 from polyhead.tasks.base import HeadTask, Task
 from polyhead.text.tokens import TextTokenizer, TokenBatch
 
 if TYPE_CHECKING:
     from polyhead.recipe import Recipe
-
-
-# No dict, though it reads like one: Accelerate rebuilds dicts from their items, and the embedding would be lost.
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """What one pass gives; `outputs["topic"]` are the logits of a task.
-
-    Args:
-        logits: by task, shape `(batch, outputs)` for texts and `(batch, tokens, outputs)` for words.
-        embedding: of the texts, shape `(batch, width)`, after the projection.
-        tokens: states of the tokens, shape `(batch, tokens, width)`.
-    """
-
-    logits: dict[str, Tensor]
-    embedding: Tensor
-    tokens: Tensor
-
-    def __getitem__(self, task: str) -> Tensor:
-        return self.logits[task]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.logits)
-
-    def __len__(self) -> int:
-        return len(self.logits)
-
-    def keys(self) -> Iterable[str]:
-        """Return the names of the tasks."""
-        return self.logits.keys()
-
-    def items(self) -> Iterable[tuple[str, Tensor]]:
-        """Return the names of the tasks with their logits."""
-        return self.logits.items()
 
 
 class MultiTaskModel(nn.Module):
@@ -82,6 +51,7 @@ class MultiTaskModel(nn.Module):
         self.tokenizer = tokenizer
         self.tasks = dict(tasks)
         self.width = state_width(encoder)
+        self.separator = tokenizer.separator_id if _takes_types(encoder) else None
         self.embedding_width = projection or self.width
         self.pooling = build_pooling(pooling, self.width)
         self.projection = None if projection is None else nn.Linear(self.width, projection)
@@ -111,7 +81,7 @@ class MultiTaskModel(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             if settings.name == COMPACT:
-                loaded = build_compact(texts, seed, max_tokens=settings.max_tokens)
+                loaded = build_compact(texts, seed, max_tokens=settings.max_tokens, overlap=settings.overlap)
             else:
                 loaded = load_encoder(settings, folder=recipe.folder)
             torch.default_generator.manual_seed(seed)
@@ -193,14 +163,26 @@ class MultiTaskModel(nn.Module):
             UsageError: there is no task of a name.
         """
         names = self._asked(tasks)
-        mask = batch["attention_mask"]
-        tokens: Tensor = self.encoder(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        types = {} if self.separator is None else {"token_type_ids": _types(ids, self.separator)}
+        tokens: Tensor = self.encoder(input_ids=ids, attention_mask=mask, **types).last_hidden_state
         embedding = self.pooling(tokens, mask.bool())
         if self.projection is not None:
             embedding = self.projection(embedding)
         states = {"text": embedding, "words": tokens}
         logits = {name: self.head(name)(states[self.tasks[name].level]) for name in names}
-        return Outputs(logits, embedding, tokens)
+        # Their gradients come through the outputs, where several processes look for them.
+        parameters = {name: {key: own * 1.0 for key, own in self._parameters_of(name)} for name in names}
+        return Outputs(logits, embedding, tokens, parameters)
+
+    def trained_tasks(self) -> dict[str, Task]:
+        """Return the tasks with the parameters of their heads as they are now, as numbers."""
+        found = {name: {key: _numbers(own) for key, own in self._parameters_of(name)} for name in self.tasks}
+        return {name: task.with_parameters(found[name]) if found[name] else task for name, task in self.tasks.items()}
+
+    def _parameters_of(self, task: str) -> list[tuple[str, nn.Parameter]]:
+        head = self.heads[_head_name(task)] if _head_name(task) in self.heads else nn.Identity()
+        return list(head.named_parameters(recurse=False))
 
     def head(self, task: str) -> nn.Module:
         """Return the head of a task."""
@@ -221,3 +203,19 @@ class MultiTaskModel(nn.Module):
 def _head_name(task: str) -> str:
     # torch keeps names such as `type` and `keys` to itself.
     return f"task_{task}"
+
+
+def _takes_types(encoder: PreTrainedModel) -> bool:
+    types = getattr(encoder.config, "type_vocab_size", 0) or 0
+    return types > 1 and "token_type_ids" in signature(encoder.forward).parameters
+
+
+def _types(ids: Tensor, separator: int) -> Tensor:
+    """Tell second texts from first ones by the token between them, so that no graph needs another input for it."""
+    is_separator = (ids == separator).to(ids.dtype)
+    return (is_separator.cumsum(dim=1) - is_separator).clamp(max=1)
+
+
+def _numbers(parameter: Tensor) -> Any:  # noqa: ANN401  tuples as deep as the parameter has dimensions
+    values: Any = parameter.detach().double().cpu().tolist()
+    return tupled(values)

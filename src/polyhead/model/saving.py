@@ -103,7 +103,11 @@ def read_model(folder: Path) -> SavedModel:
         message = f"{folder} must have {', '.join(absent)} in its manifest. The folder was altered; get it again."
         raise FolderError(message)
     tokenizer = TextTokenizer.from_folder(
-        folder, max_tokens=manifest.max_tokens, padding_id=manifest.padding_id, filler_id=manifest.filler_id
+        folder,
+        max_tokens=manifest.max_tokens,
+        padding_id=manifest.padding_id,
+        filler_id=manifest.filler_id,
+        overlap=manifest.overlap,
     )
     tensors = load_file(folder / HEADS)
     if PROJECTION in manifest.files:
@@ -143,11 +147,12 @@ def _beside_the_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
 def _manifest_of(model: "MultiTaskModel") -> Manifest:
     tokenizer = model.tokenizer
     return Manifest(
-        tasks=model.tasks,
+        tasks=model.trained_tasks(),
         pooling=model.pooling.kind,
         projection=None if model.projection is None else model.projection.out_features,
         width=model.width,
         max_tokens=tokenizer.max_tokens,
+        overlap=tokenizer.overlap,
         padding_id=tokenizer.padding_id,
         filler_id=tokenizer.filler_id,
         versions={"polyhead": __version__, **{name: _version(name) for name in RECORDED_PACKAGES}},

@@ -15,6 +15,7 @@ from polyhead.data.rows import Rows
 from polyhead.errors import NonFiniteLossError, TrainingError
 from polyhead.model.engine import TorchEngine
 from polyhead.model.multitask import MultiTaskModel
+from polyhead.model.stitching import logits_of
 from polyhead.recipe import Recipe
 from polyhead.runtime.predictor import Predictor
 from polyhead.spans import Integers
@@ -165,8 +166,12 @@ class Loop:
         outputs = self._wrapped(self._model.tensors(labelled.batch), tuple(labelled.targets) or ())
         losses: dict[str, Tensor] = {}
         for name, targets in labelled.targets.items():
-            on_device = torch.from_numpy(targets).to(self._accelerator.device)
-            losses[name] = recipe.tasks[name].loss(outputs[name], on_device) / counts[name]
+            logits = logits_of(outputs, name, recipe.tasks[name], labelled.joining)[targets.begin : targets.end]
+            if recipe.tasks[name].level == "words":
+                logits = logits[:, : targets.tokens]
+            task = recipe.tasks[name].with_parameters(outputs.parameters.get(name, {}))
+            on_device = torch.from_numpy(targets.values).to(self._accelerator.device)
+            losses[name] = task.loss(logits, on_device) / counts[name]
         weights = {name: recipe.tasks[name].weight for name in losses}
         # A part without labels still takes part, with nothing, where several processes wait for each other.
         total = recipe.balancing.weigh(losses, weights) if losses else outputs.embedding.sum() * 0.0
@@ -176,7 +181,7 @@ class Loop:
     def _total_counts(self, parts: Sequence[Labelled]) -> dict[str, float]:
         """Count each task's labels in the whole step; gradients are averaged over processes, so theirs count too."""
         names = list(self._plan.recipe.tasks)
-        own = [sum(part.counts.get(name, 0) for part in parts) for name in names]
+        own = [sum(part.targets[name].count for part in parts if name in part.targets) for name in names]
         world = self._accelerator.num_processes
         if world > 1:
             tensor = torch.tensor(own, dtype=torch.float64, device=self._accelerator.device)
@@ -228,9 +233,8 @@ class Loop:
 
     def predictor(self) -> Predictor:
         """Answer with the weights as they are now."""
-        return Predictor(
-            tasks=self._plan.recipe.tasks, tokenizer=self._model.tokenizer, engine=TorchEngine(self._model)
-        )
+        tasks = self._model.trained_tasks()
+        return Predictor(tasks=tasks, tokenizer=self._model.tokenizer, engine=TorchEngine(self._model))
 
     def _save_if_due(self) -> None:
         every = self._plan.recipe.training.checkpoint_steps

@@ -1,9 +1,9 @@
 """Train a recipe: from its data to a finished model folder."""
 
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +12,23 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from filelock import FileLock, Timeout
 
-from polyhead.data.alignment import misaligned_rows
 from polyhead.data.dataset import Dataset, load_dataset
 from polyhead.data.lengths import measure
 from polyhead.data.order import EpochOrder
-from polyhead.data.rows import Rows
 from polyhead.data.swaps import EntitySwapper
-from polyhead.errors import DataError, UsageError
+from polyhead.errors import UsageError
 from polyhead.folder import MANIFEST, sha256_of
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.spelling import fold
 from polyhead.recipe import Recipe, recipe_to_toml
-from polyhead.text.tokens import TextTokenizer
 from polyhead.training.card import model_card
 from polyhead.training.checkpoints import CheckpointStore
 from polyhead.training.defaults import resolve
-from polyhead.training.evaluation import evaluate
+from polyhead.training.evaluation import evaluate, tuned_tasks
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop, Plan
 from polyhead.training.pictures import draw_training
+from polyhead.training.preparation import aligned, prepared, texts_of
 from polyhead.training.progress import Progress, Silent
 from polyhead.training.steps import BatchMaker
 
@@ -123,10 +121,10 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
     torch.manual_seed(recipe.training.seed)
     if recipe.training.trackers:
         accelerator.init_trackers("logs")
-    data = load_dataset(recipe)
+    data = prepared(load_dataset(recipe))
     recipe = recipe.with_tasks(data.tasks)
-    model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=_texts(data.train))
-    data = _aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")
+    model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=texts_of(data.train))
+    data = aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")
     progress.data(data)
     plan = _plan(recipe, data, model)
     progress.plan(plan.order.table(), plan.settings)
@@ -137,6 +135,8 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
         loop.run(interruption)
     loop.load_best()
     fold(model.encoder)
+    if data.dev is not None:
+        model.tasks = tuned_tasks(loop.predictor(), data.dev)
     accelerator.end_training()
     result = _result(loop, data, folder)
     if accelerator.is_main_process:
@@ -156,19 +156,8 @@ def _accelerator(recipe: Recipe, folder: Path) -> Accelerator:
     )
 
 
-def _aligned(data: Dataset, tokenizer: TextTokenizer, *, skip: bool) -> Dataset:
-    """Check that entities begin and end where words do; rows where they do not stop training or are left out."""
-    found = {name: list(misaligned_rows(rows, tokenizer=tokenizer)) for name, rows in data.splits().items()}
-    faults = tuple(fault for of in found.values() for _, fault in of)
-    if faults and not skip:
-        title = "the data cannot be trained on"
-        raise DataError(title, faults)
-    kept = {name: rows.without([row for row, _ in found[name]]) for name, rows in data.splits().items() if found[name]}
-    return replace(data, **kept, skipped=data.skipped + faults) if kept else data
-
-
 def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
-    lengths = measure(data.train, model.tokenizer)
+    lengths = measure(data.train, model.tokenizer, data.tasks)
     seed = recipe.training.seed
     names = [name for name, task in data.tasks.items() if task.weight > 0]
     labelled = data.train.labelled[:, [list(data.tasks).index(name) for name in names]]
@@ -178,12 +167,20 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
     swapper = None
     if settings.swap_entities:
         swapper = EntitySwapper(data.train, probability=settings.swap_entities, seed=seed)
+    maker = BatchMaker(
+        data.train,
+        data.tasks,
+        tokenizer=model.tokenizer,
+        swapper=swapper,
+        limit=settings.batch_tokens,
+        seed=seed,
+    )
     return Plan(
         recipe=recipe,
         settings=settings,
         order=EpochOrder(labelled, names, shares=shares, seed=seed),
         lengths=lengths,
-        batches=BatchMaker(data.train, data.tasks, tokenizer=model.tokenizer, swapper=swapper),
+        batches=maker,
         dev=data.dev,
         fingerprint=_fingerprint(recipe),
     )
@@ -238,8 +235,3 @@ def _finished(folder: Path) -> TrainingResult:
     metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
     return TrainingResult(folder, metrics["dev"], metrics["test"], history)
-
-
-def _texts(rows: Rows) -> Iterator[str]:
-    for indices in rows.iterate():
-        yield from rows.texts(indices)

@@ -21,7 +21,7 @@ path = "dev.jsonl"
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    rows = [{"text": f"number {number}", "topic": "ab"[number % 2]} for number in range(6)]
+    rows = [{"text": f"number {number}", "topic": "ab"[number % 2]} for number in range(10)]
     (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "dev.jsonl").write_text('{"text": "of dev", "topic": "a"}\n')
     (tmp_path / "recipe.toml").write_text(RECIPE)
@@ -44,8 +44,8 @@ def test_faults_are_listed_with_their_places_and_leave_with_one(run: Run, recipe
     add(recipe, '{"text": "broken', '{"text": "fine", "topic": 3}')
     finished = run("check", recipe)
     assert finished.status == 1
-    assert "fault: train.jsonl:7: " in finished.out
-    assert "fault: train.jsonl:8: " in finished.out
+    assert "fault: train.jsonl:11: " in finished.out
+    assert "fault: train.jsonl:12: " in finished.out
     assert "2 faults" in finished.out
 
 
@@ -53,7 +53,7 @@ def test_warnings_leave_with_zero(run: Run, recipe: Path) -> None:
     add(recipe, '{"text": "once", "topic": "seldom"}')
     finished = run("check", recipe)
     assert finished.status == 0
-    assert "warning: train.jsonl:7: " in finished.out
+    assert "warning: train.jsonl:11: " in finished.out
     assert "0 faults, 1 warning." in finished.out
 
 
@@ -62,7 +62,7 @@ def test_json_is_one_document_and_nothing_else(run: Run, recipe: Path) -> None:
     finished = run("check", recipe, "--json")
     assert finished.status == 1
     document = json.loads(finished.out)
-    assert (document["faults"], document["findings"][0]["where"]) == (1, "train.jsonl:7")
+    assert (document["faults"], document["findings"][0]["where"]) == (1, "train.jsonl:11")
     assert finished.err == ""
 
 

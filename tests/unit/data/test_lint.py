@@ -3,12 +3,20 @@
 import json
 from collections.abc import Callable
 
+import pytest
+
+from polyhead.data import label_oddities
 from polyhead.data.lint import Report, inspect
 from polyhead.recipe import Recipe
 from polyhead.text.tokens import TextTokenizer
 
 Save = Callable[..., str]
 MakeRecipe = Callable[..., Recipe]
+
+
+@pytest.fixture(autouse=True)
+def _two_rows_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_oddities, "FEW", 2)
 
 
 def row(text: str, topic: str | None = None, *spans: tuple[int, int, str]) -> dict[str, object]:
@@ -88,11 +96,11 @@ def test_a_label_seen_once_is_named_with_its_row_and_a_close_one(save: Save, mak
     report = inspect(make_recipe(splits={"train": [save(*rows)], "dev": [save(*DEV, name="dev.jsonl")]}))
     assert told(report, "warning") == [
         (
-            "rows.jsonl:2: topic: a label should occur more than once in train. Found 'sport' once; did you mean "
+            "rows.jsonl:2: topic: a label should occur 2 times or more in train. Found 'sport' once; did you mean "
             "'sports'? Correct the label, or add rows that bear it."
         ),
         (
-            "rows.jsonl:8: entities: a label should occur more than once in train. Found 'PER' once. "
+            "rows.jsonl:8: entities: a label should occur 2 times or more in train. Found 'PER' once. "
             "Correct the label, or add rows that bear it."
         ),
     ]

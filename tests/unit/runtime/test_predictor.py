@@ -123,7 +123,7 @@ def test_a_wrong_call_says_what_is_wrong(predictor: Predictor, texts: list[str],
 def test_the_answer_as_json_has_the_shape_of_the_contract(predictor: Predictor) -> None:
     (answer,) = predictor.predict(["red sky"])
     document = answer.to_json()
-    assert list(document) == ["text", "truncated", "tasks"]
+    assert list(document) == ["text", "truncated", "windows", "tasks"]
     assert document["tasks"]["color"]["kind"] == "classification"
     assert document["tasks"]["color"]["scores"].keys() == {"red", "green", "blue"}
     (span,) = document["tasks"]["things"]["spans"]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polyhead.data import jsonl
-from polyhead.data.jsonl import read_json_lines
+from polyhead.data.formats import files, jsonl
+from polyhead.data.formats.base import DataFile
+from polyhead.data.formats.jsonl import read_json_lines
 from polyhead.errors import DataError, Fault
 
 # bytes of a line -> the rule it breaks, what was found
@@ -41,7 +42,7 @@ BROKEN = {
 
 
 def objects(path: Path, faults: list[Fault] | None = None) -> list[tuple[int, Any]]:
-    return list(read_json_lines(path, name="rows.jsonl", faults=[] if faults is None else faults))
+    return list(read_json_lines(DataFile(path=path, name="rows.jsonl"), [] if faults is None else faults))
 
 
 @pytest.fixture
@@ -126,6 +127,7 @@ def test_one_good_line_keeps_reading_going(path: Path) -> None:
 
 def test_a_line_that_is_too_long_is_passed_over(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "LONGEST_LINE", 32)
+    monkeypatch.setattr(files, "LONGEST_LINE", 32)
     fits = b'{"text": "' + b"b" * 19 + b'"}'
     path.write_bytes(b'{"a": 1}\n{"text": "' + b"a" * 100 + b'"}\n' + fits + b'\n{"b": 2}\n')
     faults: list[Fault] = []
@@ -165,7 +167,7 @@ def test_what_json_wrote_is_what_is_read(rows: list[dict[str, Any]], path: Path)
 def test_no_bytes_break_the_reader(content: bytes, path: Path) -> None:
     path.write_bytes(content)
     faults: list[Fault] = []
-    if content.startswith(jsonl.UTF16_MARKS):
+    if content.startswith(files.UTF16_MARKS):
         with pytest.raises(DataError, match="UTF-16"):
             objects(path)
         return
