@@ -196,7 +196,9 @@ def peak_multiply(operations: float) -> tuple[Way, Way]:
         [helper.make_tensor_value_info("c", TensorProto.FLOAT, [rows, width])],
         [numpy_helper.from_array(right.numpy(), "b")],
     )
-    session = open_session(helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9).SerializeToString())
+    session = open_session(
+        helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
+    )
     times = max(1, round(operations / (2 * rows * width * width)))
     feeds = {"a": left.numpy()}
     return (
@@ -276,11 +278,15 @@ def show(work: Work, seconds: Mapping[str, tuple[float, float]], base: str) -> N
     tokenizer = work.model.tokenizer
     mixed, fixed = (sum(map(len, tokenizer.tokenize(each, words=False))) for each in (work.texts, work.fixed))
     print(f"\nTexts with the same labels in torch and float32 ONNX: {100 * same_labels(work):.1f} %")
-    print(f"One shared pass against three models in our engine: {cpu['three models in our engine (ONNX)'] / cpu['ours, ONNX float32']:.2f}")
+    print(
+        f"One shared pass against three models in our engine: {cpu['three models in our engine (ONNX)'] / cpu['ours, ONNX float32']:.2f}"
+    )
     print(f"int8 against float32: {cpu['ours, ONNX float32'] / cpu['ours, ONNX int8']:.2f}")
     for word in ("float32", "int8"):
         ours = cpu[f"ours, ONNX {word}"]
-        print(f"{word}, mixed against fixed lengths, a real token: {ours / mixed / (cpu[f'texts of 128 tokens, {word}'] / fixed):.2f}")
+        print(
+            f"{word}, mixed against fixed lengths, a real token: {ours / mixed / (cpu[f'texts of 128 tokens, {word}'] / fixed):.2f}"
+        )
         print(f"{word}, ours against the bare session: {ours / cpu[f'bare session, {word}']:.2f}")
     for name in ("classification", "entities"):
         more = cpu[f"a further {name}, float32"] / cpu["ours, ONNX float32"]

@@ -33,7 +33,9 @@ def running(command: Sequence[str], port: int) -> Iterator[psutil.Process]:
     """Run a server until the block ends, and all that it started with it."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet = subprocess.DEVNULL
-    process = psutil.Process(subprocess.Popen([sys.executable, *command], env=environment, stdout=quiet, stderr=quiet).pid)
+    process = psutil.Process(
+        subprocess.Popen([sys.executable, *command], env=environment, stdout=quiet, stderr=quiet).pid
+    )
     try:
         for _ in range(600):
             if process.status() == psutil.STATUS_ZOMBIE:
@@ -105,6 +107,7 @@ def throughput(predictor: Any, texts: Sequence[str], servers: Mapping[str, Runni
 
 def latency(predictor: Any, texts: Sequence[str], port: int) -> None:
     """Compare one client with the bare predictor, text by text."""
+
     def bare() -> list[float]:
         spent: list[float] = []
         for text in texts:
@@ -186,7 +189,11 @@ def exact(predictor: Any, texts: Sequence[str], port: int, count: int) -> None:
 
 def alike(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
-        return isinstance(found, dict) and found.keys() == wanted.keys() and all(alike(found[k], wanted[k]) for k in wanted)
+        return (
+            isinstance(found, dict)
+            and found.keys() == wanted.keys()
+            and all(alike(found[k], wanted[k]) for k in wanted)
+        )
     if isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(alike, found, wanted))
     return abs(found - wanted) < 1e-4 if isinstance(wanted, float) else found == wanted

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from polyhead.data.columns import Row
 from polyhead.data.checking import AllowedLabels, RowCheck
+from polyhead.data.columns import Row
 from polyhead.tasks.base import Task
 from polyhead.tasks.classification import Classification
 

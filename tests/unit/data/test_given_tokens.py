@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyhead.data.columns import Row
 from polyhead.data.checking import RowCheck
+from polyhead.data.columns import Row
 from polyhead.data.given_tokens import joined, located, read_tokens
 from polyhead.tasks.base import Task
 from polyhead.tasks.classification import Classification

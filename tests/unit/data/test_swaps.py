@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from polyhead.data import swaps
 from polyhead.data.alignment import words_of
+from polyhead.data.columns import Row
 from polyhead.data.reading import RowsRead
 from polyhead.data.rows import Rows
-from polyhead.data.columns import Row
 from polyhead.data.storage import RowsWriter
 from polyhead.data.swaps import EntitySwapper
 from polyhead.spans import Span
