@@ -145,7 +145,15 @@ class MultiTaskModel(nn.Module):
         push(self, repo_id, private=private)
 
     def tensors(self, batch: TokenBatch) -> dict[str, Tensor]:
-        """Put a batch of tokens where the model is: `input_ids` and `attention_mask`, shape `(batch, tokens)`."""
+        """Put a batch of tokens where the model is: `input_ids` and `attention_mask`, shape `(batch, tokens)`.
+
+        Raises:
+            UsageError: a text is longer than what the encoder reads at once.
+        """
+        if batch.ids.shape[1] > self.tokenizer.max_tokens:
+            rule = f"`batch` must have at most {self.tokenizer.max_tokens} tokens a text. Found {batch.ids.shape[1]}"
+            message = f"{rule}. Make it with `tokenizer.window_batch`, or ask a `Predictor`, which joins windows."
+            raise UsageError(message)
         device = self.encoder.device
         return {
             "input_ids": torch.from_numpy(batch.ids).to(device),

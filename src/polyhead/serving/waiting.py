@@ -2,11 +2,14 @@
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from math import ceil
+from math import ceil, inf
 from typing import Generic, TypeVar
+
+PASS_TOKENS = 12
+"""What a pass costs beside its tokens, in tokens: texts whose company would waste more on padding go alone."""
 
 LEAST_SHARE = 64
 """Tokens below which a batch is not split over idle workers: a pass has its own fixed cost."""
@@ -85,13 +88,9 @@ class WaitingTexts(Generic[Owner]):
         line = self._lines[oldest.line]
         share = max(LEAST_SHARE, ceil(self.tokens / max(1, idle)))
         budget = min(self._budget, share)
-        if now - oldest.since > self._age_seconds:
-            last = bisect_left(line, (oldest.tokens, self._arrivals[0][0])) + 1
-            first = max(0, last - max(1, budget // max(1, oldest.tokens)))
-        else:
-            first, last = 0, 1
-            while last < len(line) and line[last][0] * (last + 1) <= budget:
-                last += 1
+        aged = now - oldest.since > self._age_seconds
+        seed = bisect_left(line, (oldest.tokens, self._arrivals[0][0])) if aged else 0
+        first, last = _grown([entry[0] for entry in line], seed, budget)
         batch = [item for _, _, item in line[first:last]]
         del line[first:last]
         self._forget(batch)
@@ -117,3 +116,30 @@ class WaitingTexts(Generic[Owner]):
             # Lines of models that were replaced, and arrivals that were taken, must not pile up.
             self._lines.clear()
             self._arrivals.clear()
+
+
+def _grown(lengths: Sequence[int], seed: int, budget: int) -> tuple[int, int]:
+    """Find the batch around a text: its neighbours by length, as long as a pass of their own would cost more.
+
+    Args:
+        lengths: tokens of the texts that wait, the shortest first.
+        seed: the text that has its turn.
+        budget: padded tokens of the batch.
+
+    Returns:
+        The first place of the batch, and the one after its last.
+    """
+    first, last = seed, seed + 1
+    while True:
+        rows, longest = last - first, lengths[last - 1]
+        shorter = longer = inf
+        if first and (rows + 1) * longest <= budget:
+            shorter = longest - lengths[first - 1]
+        if last < len(lengths) and (rows + 1) * lengths[last] <= budget:
+            longer = rows * (lengths[last] - longest)
+        if min(shorter, longer) >= PASS_TOKENS:
+            return first, last
+        if longer <= shorter:
+            last += 1
+        else:
+            first -= 1

@@ -84,3 +84,55 @@ def test_many_findings_and_labels_are_cut_short_for_people(run: Run, recipe: Pat
     finished = run("check", recipe)
     assert "… and 50 more; --json lists all." in finished.out
     assert "… and 112 more" in finished.out
+
+
+def test_the_table_tells_lengths_imbalance_and_windows(run: Run, recipe: Path) -> None:
+    add(recipe, json.dumps({"text": "many words " * 40, "topic": "a"}))
+    finished = run("check", recipe, "--set", "encoder.max_tokens=16")
+    assert "over 16" in finished.out
+    assert "1.2 : 1" in finished.out
+    table = json.loads(run("check", recipe, "--set", "encoder.max_tokens=16", "--json").out)["tasks"]["topic"]
+    assert table["lengths"]["windowed"] == 1
+    assert table["lengths"]["longest"] >= 82
+
+
+def test_an_encoder_that_cannot_be_reached_is_told_and_words_are_counted(run: Run, recipe: Path) -> None:
+    finished = run("check", recipe, "--set", "encoder.name=no-such/encoder")
+    assert finished.status == 0
+    assert (
+        "Lengths are in words and not in tokens: the tokenizer of 'no-such/encoder' cannot be had here" in finished.out
+    )
+    assert "words (half" in finished.out
+    assert json.loads(run("check", recipe, "--set", "encoder.name=no-such/encoder", "--json").out)["note"]
+
+
+def test_a_local_encoder_counts_without_its_weights(run: Run, recipe: Path, raw_tokenizers: dict[str, str]) -> None:
+    folder = recipe.parent / "encoder"
+    folder.mkdir()
+    (folder / "tokenizer.json").write_text(raw_tokenizers["wordpiece"])
+    (folder / "config.json").write_text('{"max_position_embeddings": 12}')
+    document = json.loads(run("check", recipe, "--set", "encoder.name=encoder", "--json").out)
+    assert (document["measured_in"], document["max_tokens"], document["note"]) == ("tokens", 12, "")
+    (folder / "tokenizer.json").write_text("{}")
+    assert json.loads(run("check", recipe, "--set", "encoder.name=encoder", "--json").out)["measured_in"] == "words"
+
+
+def test_fix_writes_a_new_file_beside_the_old(run: Run, recipe: Path) -> None:
+    add(recipe, '{"text": "twice", "topic": "a"}', '{"text": "twice", "topic": "a"}')
+    before = (recipe.parent / "train.jsonl").read_bytes()
+    finished = run("check", recipe, "--fix")
+    assert finished.status == 0
+    assert "train.jsonl: 1 rows that repeat another in every field" in finished.err
+    assert "dev.jsonl: nothing that can be mended safely" in finished.err
+    assert (recipe.parent / "train.jsonl").read_bytes() == before
+    assert len((recipe.parent / "train.fixed.jsonl").read_text().splitlines()) == 11
+    again = run("check", recipe, "--fix")
+    assert again.status == 2
+    assert "nothing is ever written over" in again.err
+
+
+def test_fix_leaves_a_file_with_broken_lines_alone(run: Run, recipe: Path) -> None:
+    add(recipe, "broken")
+    finished = run("check", recipe, "--fix")
+    assert finished.status == 1
+    assert "train.jsonl was not fixed: these lines would be lost" in finished.err

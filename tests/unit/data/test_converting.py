@@ -118,7 +118,7 @@ def test_tags_become_spans_where_asked(tmp_path: Path) -> None:
 
 def test_nothing_is_written_over(source: DataSource, tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text("kept")
-    with pytest.raises(UsageError, match="nothing is ever written over"):
+    with pytest.raises(UsageError, match=r"nothing is ever written over"):
         convert(source, tmp_path / "out.csv", "csv")
     assert (tmp_path / "out.csv").read_text() == "kept"
 
@@ -126,16 +126,16 @@ def test_nothing_is_written_over(source: DataSource, tmp_path: Path) -> None:
 def test_a_file_with_faults_is_not_converted_and_leaves_nothing(save: Save, tmp_path: Path) -> None:
     name = save(ROWS[0], "broken")
     before = sorted(path.name for path in tmp_path.iterdir())
-    with pytest.raises(DataError, match="rows.jsonl:2"):
+    with pytest.raises(DataError, match=r"rows.jsonl:2"):
         convert(DataSource(path=str(tmp_path / name)), tmp_path / "out.csv", "csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_a_place_that_cannot_be_written_says_why(source: DataSource, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="it cannot be written"):
+    with pytest.raises(StorageError, match=r"it cannot be written"):
         convert(source, tmp_path / "absent" / "out.csv", "csv")
 
 
 def test_an_absent_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the file must exist"):
+    with pytest.raises(DataError, match=r"the file must exist"):
         convert(DataSource(path=str(tmp_path / "absent.jsonl")), tmp_path / "out.csv", "csv")

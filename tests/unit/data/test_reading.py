@@ -127,8 +127,10 @@ def test_no_path_is_too_odd_to_be_reported(name: str, read: Read) -> None:
 def test_a_folder_is_no_file(read: Read, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").mkdir()
     assert [str(fault) for fault in read("rows.jsonl").file_faults] == [
-        "rows.jsonl: a folder must hold `seq.in`, or a data set that `save_to_disk` wrote. Found neither. "
-        "Name the files in it one by one."
+        (
+            "rows.jsonl: a folder must hold `seq.in`, or a data set that `save_to_disk` wrote. Found neither. "
+            "Name the files in it one by one."
+        )
     ]
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as some
 
-from polyhead.serving.waiting import LEAST_SHARE, WaitingText, WaitingTexts
+from polyhead.serving.waiting import LEAST_SHARE, PASS_TOKENS, WaitingText, WaitingTexts
 
 Texts = WaitingTexts[str]
 
@@ -16,18 +16,27 @@ def text(owner: str, tokens: int, *, since: float = 0.0, line: str = "a") -> Wai
 
 def test_the_shortest_go_first_and_fill_the_budget() -> None:
     texts = waiting()
-    texts.add([text("long", 90), text("a", 20), text("b", 25), text("c", 30), text("d", 40)])
-    assert [item.owner for item in texts.take(0.0)] == ["a", "b", "c"]
-    assert [item.owner for item in texts.take(0.0)] == ["d"]
+    texts.add([text("long", 90), text("a", 20), text("b", 21), text("c", 22), text("d", 23), text("e", 24)])
+    assert [item.owner for item in texts.take(0.0)] == ["a", "b", "c", "d"]
+    assert [item.owner for item in texts.take(0.0)] == ["e"]
     assert [item.owner for item in texts.take(0.0)] == ["long"]
     assert texts.take(0.0) == []
 
 
-def test_a_text_that_waited_long_enough_goes_first_with_those_just_shorter() -> None:
-    texts = waiting()
+def test_a_text_goes_alone_where_company_would_waste_more_than_a_pass() -> None:
+    texts = waiting(budget=1000)
+    texts.add([text("a", 20), text("b", 20), text("c", 20), text("d", 20 + PASS_TOKENS // 3), text("e", 40)])
+    assert [item.owner for item in texts.take(0.0)] == ["a", "b", "c"]
+    assert [item.owner for item in texts.take(0.0)] == ["d"]
+
+
+def test_a_text_that_waited_long_enough_goes_first_with_those_nearest_to_it() -> None:
+    texts = waiting(budget=200)
     texts.add([text("old", 50)])
-    texts.add([text("new", 5, since=2.0), text("near", 45, since=2.0), text("longer", 60, since=2.0)])
-    assert [item.owner for item in texts.take(2.0)] == ["near", "old"]
+    texts.add(
+        [text(name, tokens, since=2.0) for name, tokens in (("new", 5), ("near", 46), ("longer", 52), ("long", 90))]
+    )
+    assert [item.owner for item in texts.take(2.0)] == ["near", "old", "longer"]
 
 
 def test_short_texts_that_keep_coming_never_starve_a_long_one() -> None:

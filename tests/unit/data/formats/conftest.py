@@ -8,7 +8,6 @@ import pytest
 
 from polyhead.data.formats.base import DataFile, Losses, Record
 from polyhead.data.formats.choice import FORMATS
-from polyhead.errors import Fault
 
 Parse = Callable[..., tuple[list[tuple[int, Any]], list[str]]]
 Write = Callable[..., tuple[Path, Mapping[str, int]]]
@@ -24,7 +23,7 @@ def parse(tmp_path: Path) -> Parse:
             path = content
         else:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-        faults: list[Fault] = []
+        faults: list[Any] = []
         file = DataFile(path=path, name="rows", **settings)
         return list(FORMATS[form].reader(file, faults)), [str(fault) for fault in faults]
 

@@ -57,9 +57,9 @@ def test_numbers_of_classes_become_names(parse: Parse, saved: Path) -> None:
 
 
 def test_a_set_of_several_splits_needs_one_named(parse: Parse, saved: Path) -> None:
-    with pytest.raises(DataError, match="one of the splits 'train', 'test'. Found none"):
+    with pytest.raises(DataError, match=r"one of the splits 'train', 'test'. Found none"):
         parse("huggingface", saved)
-    with pytest.raises(DataError, match="did you mean 'train'"):
+    with pytest.raises(DataError, match=r"did you mean 'train'"):
         parse("huggingface", saved, split="tran")
 
 
@@ -68,7 +68,7 @@ def test_one_split_needs_no_name(parse: Parse, saved: Path) -> None:
 
 
 def test_a_set_that_cannot_be_had_is_told_in_one_sentence(parse: Parse, datasets: Any, tmp_path: Path) -> None:  # noqa: ANN401, ARG001
-    with pytest.raises(DataError, match="Save it as Parquet or JSON Lines where the hub cannot be reached"):
+    with pytest.raises(DataError, match=r"Save it as Parquet or JSON Lines where the hub cannot be reached"):
         parse("huggingface", tmp_path / "absent/set")
 
 

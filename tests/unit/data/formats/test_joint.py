@@ -58,7 +58,7 @@ def test_files_of_different_lengths_are_a_fault(parse: Parse, save: Callable[...
 
 
 def test_texts_alone_are_refused(parse: Parse, save: Callable[..., Path]) -> None:
-    with pytest.raises(DataError, match="must hold `seq.out` or `label`"):
+    with pytest.raises(DataError, match=r"must hold `seq.out` or `label`"):
         parse("joint", save(seq_in="a\n"))
 
 

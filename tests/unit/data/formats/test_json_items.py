@@ -30,7 +30,7 @@ def test_the_place_of_an_item_is_the_line_that_it_begins_on(parse: Parse) -> Non
 
 @pytest.mark.parametrize("content", ['[{"a": 1}', '[{"a": 1}, {"b"', '[{"a" 1}]', "[1, 2"])
 def test_a_list_that_is_cut_or_broken_is_refused_with_its_line(content: str, parse: Parse) -> None:
-    with pytest.raises(DataError, match="the list must be whole JSON. Found none from line 1 on"):
+    with pytest.raises(DataError, match=r"the list must be whole JSON. Found none from line 1 on"):
         parse("json", content)
 
 
@@ -40,7 +40,7 @@ def test_something_else_than_a_list_is_refused(parse: Parse) -> None:
 
 
 def test_other_bytes_are_refused(parse: Parse) -> None:
-    with pytest.raises(DataError, match="must be UTF-8"):
+    with pytest.raises(DataError, match=r"must be UTF-8"):
         parse("json", '[{"a": "é"}]'.encode("latin-1"))
 
 

@@ -34,7 +34,7 @@ def test_lines_become_texts_and_spans(line: str, text: str, spans: list[Any], pa
     assert parse("markup", f"\n{line}\n")[0] == [(2, {"text": text, "entities": spans})]
 
 
-@given(st.text(alphabet="ab[]()\\ é", min_size=1, max_size=12), st.integers(0, 11), st.integers(1, 12))
+@given(text=st.text(alphabet="ab[]()\\ é", min_size=1, max_size=12), start=st.integers(0, 11), end=st.integers(1, 12))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_line_can_be_written(text: str, start: int, end: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     if not text.strip():
