@@ -83,12 +83,7 @@ Share = Annotated[float, Ge(0), Lt(1)]
 
 @dataclass(frozen=True, kw_only=True)
 class SplitShares:
-    """How much of the training rows becomes dev and test rows; texts that are equal stay together.
-
-    Args:
-        dev: share of the rows for dev.
-        test: share of the rows for test.
-    """
+    """Which shares of the training rows become dev and test rows; texts that are equal stay together."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 

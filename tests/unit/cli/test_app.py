@@ -25,7 +25,8 @@ COMMANDS = list(groups())
 
 
 def test_the_main_job_is_there_from_its_first_command_to_its_last() -> None:
-    assert COMMANDS[:7] == ["demo", "new", "check", "describe", "train", "evaluate", "predict"]
+    main_job = ["demo", "new", "check", "describe", "train", "evaluate", "predict"]
+    assert [name for name in COMMANDS if name in main_job] == main_job
 
 
 @pytest.mark.parametrize("name", COMMANDS)
