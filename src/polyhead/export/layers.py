@@ -11,6 +11,8 @@ from polyhead.export.graph import Array, Graph
 EXCLUDED = -1e30
 """Added to the score of a token that may not be seen: far below every score, and finite so that no row is empty."""
 
+CAUSAL = ""
+
 ACTIVATIONS: Mapping[str, str] = MappingProxyType(
     {"gelu": "Gelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastGelu", "relu": "Relu", "tanh": "Tanh"}
 )
@@ -84,15 +86,14 @@ def key_mask(graph: Graph) -> str:
     return graph.add("Cast", "attention_mask", attributes={"to": TensorProto.INT32})
 
 
-def attended(  # noqa: PLR0913  the operator's own inputs
+def attended(
     graph: Graph,
     states: tuple[str, str, str],
     *,
     heads: int,
     scale: float | None = None,
-    mask: str = "",
+    mask: str,
     bias: str = "",
-    causal: bool = False,
 ) -> str:
     """Append attention in many heads.
 
@@ -101,11 +102,15 @@ def attended(  # noqa: PLR0913  the operator's own inputs
         states: queries, keys and values, each of shape `(batch, tokens, width)`.
         heads: how many heads share the width.
         scale: what products are multiplied by; one over the root of a head's width when absent.
-        mask: 1 at tokens and 0 at padding, shape `(batch, tokens)`.
+        mask: 1 at tokens and 0 at padding, shape `(batch, tokens)`; or `CAUSAL`, and a token sees only itself and
+            those before, among which is no padding.
         bias: added to the scores, shape `(1 or batch, 1 or heads, tokens, tokens)`.
-        causal: whether a token sees only itself and those before.
     """
-    attributes: dict[str, float] = {"num_heads": heads, "mask_filter_value": EXCLUDED, "unidirectional": int(causal)}
+    attributes: dict[str, float] = {
+        "num_heads": heads,
+        "mask_filter_value": EXCLUDED,
+        "unidirectional": int(mask == CAUSAL),
+    }
     if scale is not None:
         attributes["scale"] = scale
     inputs = [*states, "", mask, bias]
