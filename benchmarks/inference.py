@@ -2,9 +2,9 @@
 
     python benchmarks/inference.py --shape minilm
 
-Weights are random, since only speed is measured; the entities heads lean towards "no entity", so that texts have about as
-many entities as real ones. All ways run in one process and on one thread, one after the other in every repeat, and are
-compared on the medians of their CPU seconds.
+Weights are random, since only speed is measured; the entities heads lean towards "no entity", so that texts have about
+as many entities as real ones. All ways run in one process and on one thread, one after the other in every repeat, and
+are compared on the medians of their CPU seconds.
 """
 # ruff: noqa: INP001, T201  a program that is run, and talks to the person who started it
 
@@ -278,15 +278,12 @@ def show(work: Work, seconds: Mapping[str, tuple[float, float]], base: str) -> N
     tokenizer = work.model.tokenizer
     mixed, fixed = (sum(map(len, tokenizer.tokenize(each, words=False))) for each in (work.texts, work.fixed))
     print(f"\nTexts with the same labels in torch and float32 ONNX: {100 * same_labels(work):.1f} %")
-    print(
-        f"One shared pass against three models in our engine: {cpu['three models in our engine (ONNX)'] / cpu['ours, ONNX float32']:.2f}"
-    )
+    apart = cpu["three models in our engine (ONNX)"] / cpu["ours, ONNX float32"]
+    print(f"One shared pass against three models in our engine: {apart:.2f}")
     print(f"int8 against float32: {cpu['ours, ONNX float32'] / cpu['ours, ONNX int8']:.2f}")
     for word in ("float32", "int8"):
-        ours = cpu[f"ours, ONNX {word}"]
-        print(
-            f"{word}, mixed against fixed lengths, a real token: {ours / mixed / (cpu[f'texts of 128 tokens, {word}'] / fixed):.2f}"
-        )
+        ours, even = cpu[f"ours, ONNX {word}"], cpu[f"texts of 128 tokens, {word}"]
+        print(f"{word}, mixed against fixed lengths, a real token: {ours / mixed / (even / fixed):.2f}")
         print(f"{word}, ours against the bare session: {ours / cpu[f'bare session, {word}']:.2f}")
     for name in ("classification", "entities"):
         more = cpu[f"a further {name}, float32"] / cpu["ours, ONNX float32"]

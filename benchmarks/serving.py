@@ -1,7 +1,9 @@
 """Polyhead's server beside its own predictor, LitServe and three pipelines, on this machine, in one run; ratios only.
 
-`python benchmarks/serving.py MODEL [--texts N] [--rounds N] [--open SECONDS] [--overload SECONDS] [--exact N] [--rivals]`
+`python benchmarks/serving.py MODEL [--texts N] [--rounds N] [--open SECONDS] [--overload SECONDS]
+[--exact N] [--rivals]`
 """
+# ruff: noqa: INP001, T201, D103, ANN401, S311, S603, PLR2004, PLC0415  a script that measures, and talks to who started it
 
 import argparse
 import asyncio

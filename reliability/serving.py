@@ -2,6 +2,7 @@
 
 `python reliability/serving.py malformed|slow|reload|restarts|soak [--count N] [--seconds S] [--seed N]`
 """
+# ruff: noqa: INP001, T201, ANN401, S311, PLR2004  a script that measures, and talks to who started it
 
 import argparse
 import importlib.util
@@ -123,9 +124,11 @@ def restarts(flow: ModuleType, place: Path, chosen: argparse.Namespace) -> dict[
     for _ in range(chosen.count):
         with flow.running(place) as served:
             statuses: list[int] = []
-            threads = [
-                threading.Thread(target=lambda: statuses.append(served.predict("slow soup")[0])) for _ in range(6)
-            ]  # noqa: B023
+
+            def ask(served: Any = served, statuses: list[int] = statuses) -> None:
+                statuses.append(served.predict("slow soup")[0])
+
+            threads = [threading.Thread(target=ask) for _ in range(6)]
             for thread in threads:
                 thread.start()
             time.sleep(0.2)

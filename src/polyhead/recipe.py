@@ -15,7 +15,9 @@ from polyhead.balancing.base import Balancing
 from polyhead.balancing.fixed import Fixed
 from polyhead.errors import Fault, RecipeError
 from polyhead.recipe_faults import Table, faults_of, kind_table
-from polyhead.recipe_rules import FORMATS, no_key, not_twice, one_length, row_field, some_left, some_trained, task_name
+from polyhead.recipe_rules import no_key, one_length, some_trained, task_name
+from polyhead.recipe_sources import DataSource as DataSource  # noqa: PLC0414  part of the recipe for its readers
+from polyhead.recipe_sources import DataSources
 from polyhead.recipe_toml import override, plain, read_toml, tupled
 from polyhead.registry import STRICT
 from polyhead.sampling.base import Sampling

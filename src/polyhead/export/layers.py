@@ -12,6 +12,8 @@ from polyhead.export.graph import Array, Graph
 EXCLUDED = -1e30
 """Added to the score of a token that may not be seen: far below every score, and finite so that no row is empty."""
 
+CAUSAL = ""
+
 ACTIVATIONS: Mapping[str, str] = MappingProxyType(
     {"gelu": "Gelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastGelu", "relu": "Relu", "tanh": "Tanh"}
 )

@@ -27,7 +27,7 @@ WINDOW_CHARACTERS = 4_000_000
 FEW_TEXTS = 4
 """Texts for which threads are not worth starting."""
 
-BUDGET = 1024
+BUDGET = 512
 """Padded tokens of a batch. Small batches keep a processor's activations in its cache."""
 
 

@@ -4,11 +4,12 @@ import asyncio
 from contextlib import suppress
 
 from opentelemetry import trace
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polyhead.serving.journal import log, log_failure
 from polyhead.serving.metrics import Meter
-from polyhead.serving.refusals import RefusedError, failed
+from polyhead.serving.refusals import RefusedError, failed, gone
 from polyhead.serving.visit import Visit, new_visit
 
 SECURITY = (
@@ -52,6 +53,8 @@ class Reception:
 
         try:
             await self._app(scope, receive, send_marked)
+        except ClientDisconnect:
+            await _answer_refusal(visit, gone(), receive, send_marked)
         except RefusedError as error:
             await _answer_refusal(visit, error, receive, send_marked)
         except Exception as error:  # noqa: BLE001  a client never sees what failed inside

@@ -81,3 +81,8 @@ def timed_out(seconds: float) -> RefusedError:
 def failed() -> RefusedError:
     """Refuse for a fault of ours; the log has its place under the request's id."""
     return RefusedError(500, "the server failed. Its log has the place under this request's id.")
+
+
+def gone() -> RefusedError:
+    """Give up: nobody reads the answer any more."""
+    return RefusedError(499, "the client has gone.")

@@ -17,7 +17,7 @@ from polyhead.serving.journal import log
 from polyhead.serving.limits import Limits
 from polyhead.serving.metrics import Meter
 from polyhead.serving.models import Models, Reload, ServedModel
-from polyhead.serving.refusals import RefusedError, timed_out
+from polyhead.serving.refusals import RefusedError, gone, timed_out
 from polyhead.serving.visit import Visit
 from polyhead.spans import Floats
 from polyhead.text.tokenized import Passage
@@ -144,7 +144,7 @@ async def _gone(receive: Receive, done: asyncio.Future[None]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     if not done.done():
-        done.set_exception(RefusedError(499, "the client has gone."))
+        done.set_exception(gone())
 
 
 def _settle(done: asyncio.Future[None]) -> None:

@@ -13,11 +13,12 @@ from accelerate.utils import DistributedDataParallelKwargs
 from filelock import FileLock, Timeout
 
 from polyhead.data.dataset import Dataset, load_dataset
+from polyhead.data.digests import digest_of
 from polyhead.data.lengths import measure
 from polyhead.data.order import EpochOrder
 from polyhead.data.swaps import EntitySwapper
 from polyhead.errors import UsageError
-from polyhead.folder import MANIFEST, sha256_of
+from polyhead.folder import MANIFEST
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.spelling import fold
 from polyhead.recipe import Recipe, recipe_to_toml
@@ -192,7 +193,7 @@ def _fingerprint(recipe: Recipe) -> dict[str, Any]:
     for key in FREE_ON_RESUME:
         document["training"].pop(key, None)
     sources = [*recipe.data.train, *recipe.data.dev]
-    files = {source.path: sha256_of(recipe.folder / source.path) for source in sources}
+    files = {source.path: digest_of(source, folder=recipe.folder) for source in sources}
     return json.loads(json.dumps({"recipe": document, "data": files}))
 
 

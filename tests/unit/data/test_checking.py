@@ -82,7 +82,10 @@ BROKEN_ROWS = {
     ),
     "entities overlap": (
         {"text": TEXT, "entities": [entity(0, 13), entity(6, 13)]},
-        "entities: entities must not overlap. Found 'Fetch Rewards' (0-13) and 'Rewards' (6-13). `decoder = \"span\"` takes such ones.",
+        (
+            "entities: entities must not overlap. Found 'Fetch Rewards' (0-13) and 'Rewards' (6-13). "
+            '`decoder = "span"` takes such ones.'
+        ),
     ),
     "text disagrees": (
         {"text": TEXT, "entities": [entity(32, 39, "LOC", "Americas")]},
