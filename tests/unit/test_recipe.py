@@ -93,7 +93,11 @@ FAULTS = [
     ("tasks.topic.droput=0.1", "tasks.topic.droput", "did you mean 'dropout'? It takes kind, weight"),
     ("tasks.topic.balance=[1.0]", "tasks.topic.balance", "is no key of this table: training fills it in."),
     ("tasks.stars={kind='ordinal'}", "tasks.stars.labels", "is required."),
-    ("tasks.t={kind='classification',labels=['a','b'],class_weights={c=1.0}}", "tasks.t", "must name labels of the task. Found 'c'."),
+    (
+        "tasks.t={kind='classification',labels=['a','b'],class_weights={c=1.0}}",
+        "tasks.t",
+        "must name labels of the task. Found 'c'.",
+    ),
     ("encoder.overlap=0.6", "encoder.overlap", "must be at most 0.5. Found 0.6."),
     ("tasks.topic.dropout=1.0", "tasks.topic.dropout", "must be less than 1.0. Found 1.0."),
     ("tasks.topic.dropout='0.1'", "tasks.topic.dropout", "must be a number. Found '0.1'."),

@@ -117,8 +117,7 @@ def _attention(
     value = layers.linear(graph, states, part.value_proj, name=f"{name}.value")
     bias = _bias(graph, part, positions, query=query, key=key) if positions and part.pos_att_type else ""
     heads = part.num_attention_heads
-    sight = layers.Sight(mask=mask, bias=bias)
-    return layers.attended(graph, (query, key, value), heads=heads, sight=sight, scale=_scale(part))
+    return layers.attended(graph, (query, key, value), heads=heads, scale=_scale(part), mask=mask, bias=bias)
 
 
 def _scale(part: Any) -> float:  # noqa: ANN401

@@ -32,8 +32,10 @@ def gpt_neo_states(graph: Graph, encoder: PreTrainedModel, separator: int | None
         query = layers.linear(graph, normal, attention.q_proj, name=f"{name}.query")
         key = layers.linear(graph, normal, attention.k_proj, name=f"{name}.key")
         value = layers.linear(graph, normal, attention.v_proj, name=f"{name}.value")
-        sight = layers.Sight(bias=window if attention.attention_type == "local" else "", causal=True)
-        seen = layers.attended(graph, (query, key, value), heads=settings.num_heads, sight=sight, scale=1.0)
+        bias = window if attention.attention_type == "local" else ""
+        seen = layers.attended(
+            graph, (query, key, value), heads=settings.num_heads, scale=1.0, mask=layers.CAUSAL, bias=bias
+        )
         states = layers.total(graph, states, layers.linear(graph, seen, attention.out_proj, name=f"{name}.attended"))
         normal = layers.normalized(graph, states, layer.ln_2, name=f"{name}.norm")
         wide = layers.linear(graph, normal, layer.mlp.c_fc, name=f"{name}.widen")

@@ -1,7 +1,6 @@
 """The parts that encoders and heads are made of, from torch modules to operators."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from onnx import TensorProto
@@ -87,23 +86,14 @@ def key_mask(graph: Graph) -> str:
     return graph.add("Cast", "attention_mask", attributes={"to": TensorProto.INT32})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What a token may attend to.
-
-    Args:
-        mask: 1 at tokens and 0 at padding, shape `(batch, tokens)`.
-        bias: added to the scores, shape `(1 or batch, 1 or heads, tokens, tokens)`.
-        causal: whether a token sees only itself and those before.
-    """
-
-    mask: str = ""
-    bias: str = ""
-    causal: bool = False
-
-
 def attended(
-    graph: Graph, states: tuple[str, str, str], *, heads: int, sight: Sight, scale: float | None = None
+    graph: Graph,
+    states: tuple[str, str, str],
+    *,
+    heads: int,
+    scale: float | None = None,
+    mask: str,
+    bias: str = "",
 ) -> str:
     """Append attention in many heads.
 
@@ -111,14 +101,19 @@ def attended(
         graph: the graph.
         states: queries, keys and values, each of shape `(batch, tokens, width)`.
         heads: how many heads share the width.
-        sight: what a token may attend to.
         scale: what products are multiplied by; one over the root of a head's width when absent.
+        mask: 1 at tokens and 0 at padding, shape `(batch, tokens)`; or `CAUSAL`, and a token sees only itself and
+            those before, among which is no padding.
+        bias: added to the scores, shape `(1 or batch, 1 or heads, tokens, tokens)`.
     """
-    attributes: dict[str, float] = {"num_heads": heads, "mask_filter_value": EXCLUDED}
-    attributes["unidirectional"] = int(sight.causal)
+    attributes: dict[str, float] = {
+        "num_heads": heads,
+        "mask_filter_value": EXCLUDED,
+        "unidirectional": int(mask == CAUSAL),
+    }
     if scale is not None:
         attributes["scale"] = scale
-    inputs = [*states, "", sight.mask, sight.bias]
+    inputs = [*states, "", mask, bias]
     while not inputs[-1]:
         inputs.pop()
     return graph.add("MultiHeadAttention", *inputs, attributes=attributes)
