@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from polyhead.model.dropout import Dropout
 from polyhead.tasks.base import HeadTask
 
 
@@ -13,6 +14,6 @@ def build_head(task: HeadTask, width: int) -> nn.Sequential:
         width: width of what the head reads: `(batch, width)` for texts, `(batch, tokens, width)` for words.
     """
     if task.head == "linear":
-        return nn.Sequential(nn.Dropout(task.dropout), nn.Linear(width, task.outputs))
+        return nn.Sequential(Dropout(task.dropout), nn.Linear(width, task.outputs))
     hidden = task.hidden or max(1, width // 2)
-    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(task.dropout), nn.Linear(hidden, task.outputs))
+    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), Dropout(task.dropout), nn.Linear(hidden, task.outputs))
