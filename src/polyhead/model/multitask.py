@@ -13,6 +13,7 @@ from polyhead.errors import UsageError, did_you_mean
 from polyhead.model.compact import COMPACT, build_compact
 from polyhead.model.encoder import load_encoder, state_width
 from polyhead.model.heads import build_head
+from polyhead.model.packed.states import encode
 from polyhead.model.pooling import build_pooling
 from polyhead.model.saving import push, read_model, save_model
 from polyhead.tasks.base import HeadTask, Task
@@ -30,7 +31,7 @@ class Outputs:
     Args:
         logits: by task, shape `(batch, outputs)` for texts and `(batch, tokens, outputs)` for words.
         embedding: of the texts, shape `(batch, width)`, after the projection.
-        tokens: states of the tokens, shape `(batch, tokens, width)`.
+        tokens: states of the tokens, shape `(batch, tokens, width)`; like the logits of words, undefined at padding.
     """
 
     logits: dict[str, Tensor]
@@ -194,13 +195,15 @@ class MultiTaskModel(nn.Module):
         """
         names = self._asked(tasks)
         mask = batch["attention_mask"]
-        tokens: Tensor = self.encoder(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state
-        embedding = self.pooling(tokens, mask.bool())
+        states = encode(self.encoder, batch["input_ids"], mask)
+        embedding = self.pooling(states.padded, mask.bool())
         if self.projection is not None:
             embedding = self.projection(embedding)
-        states = {"text": embedding, "words": tokens}
-        logits = {name: self.head(name)(states[self.tasks[name].level]) for name in names}
-        return Outputs(logits, embedding, tokens)
+        logits = {
+            name: self.head(name)(embedding) if self.tasks[name].level == "text" else states.through(self.head(name))
+            for name in names
+        }
+        return Outputs(logits, embedding, states.padded)
 
     def head(self, task: str) -> nn.Module:
         """Return the head of a task."""
