@@ -6,7 +6,6 @@ Weights are random, since only speed is measured; the entities heads lean toward
 as many entities as real ones. All ways run in one process and on one thread, one after the other in every repeat, and
 are compared on the medians of their CPU seconds.
 """
-# ruff: noqa: INP001, T201  a program that is run, and talks to the person who started it
 
 import argparse
 import os

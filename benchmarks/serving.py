@@ -3,7 +3,7 @@
 `python benchmarks/serving.py MODEL [--texts N] [--rounds N] [--open SECONDS] [--overload SECONDS]
 [--exact N] [--rivals]`
 """
-# ruff: noqa: INP001, T201, D103, ANN401, S311, S603, PLR2004, PLC0415  a script that measures, and talks to who started it
+# ruff: noqa: D103, ANN401, S311, S603, PLR2004, PLC0415  a script that measures, and talks to who started it
 
 import argparse
 import asyncio

@@ -1,5 +1,4 @@
 """A rival for `benchmarks/serving.py`: LitServe around the same predictor: `serving_litserve.py MODEL PORT`."""
-# ruff: noqa: INP001  a script that measures, and talks to who started it
 
 import os
 import sys

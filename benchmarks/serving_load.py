@@ -1,5 +1,5 @@
 """Load for `benchmarks/serving.py`: requests over raw sockets, so that the client costs little beside the server."""
-# ruff: noqa: INP001, S311  a script that measures, and talks to who started it
+# ruff: noqa: S311  a script that measures, and talks to who started it
 
 import asyncio
 import json

@@ -1,5 +1,4 @@
 """A rival for `benchmarks/serving.py`: three `pipeline`s, one request at a time: `serving_pipelines.py MODEL PORT`."""
-# ruff: noqa: INP001  a script that measures, and talks to who started it
 
 import sys
 

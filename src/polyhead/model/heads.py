@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from polyhead.model.dropout import Dropout
 from polyhead.tasks.base import HeadTask
 
 
@@ -14,10 +15,10 @@ def build_head(task: HeadTask, width: int) -> nn.Sequential:
         width: width of what the head reads: `(batch, width)` for texts, `(batch, tokens, width)` for words.
     """
     if task.head == "linear":
-        head = nn.Sequential(nn.Dropout(task.dropout), nn.Linear(width, task.head_outputs))
+        head = nn.Sequential(Dropout(task.dropout), nn.Linear(width, task.head_outputs))
     else:
         hidden = task.hidden or max(1, width // 2)
-        layers = nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(task.dropout), nn.Linear(hidden, task.head_outputs)
+        layers = nn.Linear(width, hidden), nn.ReLU(), Dropout(task.dropout), nn.Linear(hidden, task.head_outputs)
         head = nn.Sequential(*layers)
     for name, shape in task.parameters.items():
         head.register_parameter(name, nn.Parameter(torch.zeros(shape)))

@@ -14,6 +14,7 @@ from polyhead.model.compact import COMPACT, build_compact
 from polyhead.model.encoder import load_encoder, state_width
 from polyhead.model.heads import build_head
 from polyhead.model.outputs import Outputs
+from polyhead.model.packed.states import encode
 from polyhead.model.pooling import build_pooling
 from polyhead.model.saving import push, read_model, save_model
 from polyhead.recipe_toml import tupled
@@ -172,16 +173,18 @@ class MultiTaskModel(nn.Module):
         """
         names = self._asked(tasks)
         ids, mask = batch["input_ids"], batch["attention_mask"]
-        types = {} if self.separator is None else {"token_type_ids": _types(ids, self.separator)}
-        tokens: Tensor = self.encoder(input_ids=ids, attention_mask=mask, **types).last_hidden_state
-        embedding = self.pooling(tokens, mask.bool())
+        types = None if self.separator is None else _types(ids, self.separator)
+        states = encode(self.encoder, ids, mask, types=types)
+        embedding = self.pooling(states.padded, mask.bool())
         if self.projection is not None:
             embedding = self.projection(embedding)
-        states = {"text": embedding, "words": tokens}
-        logits = {name: self.head(name)(states[self.tasks[name].level]) for name in names}
+        logits = {
+            name: self.head(name)(embedding) if self.tasks[name].level == "text" else states.through(self.head(name))
+            for name in names
+        }
         # Their gradients come through the outputs, where several processes look for them.
         parameters = {name: {key: own * 1.0 for key, own in self._parameters_of(name)} for name in names}
-        return Outputs(logits, embedding, tokens, parameters)
+        return Outputs(logits, embedding, states.padded, parameters)
 
     def trained_tasks(self) -> dict[str, Task]:
         """Return the tasks with the parameters of their heads as they are now, as numbers."""
