@@ -132,10 +132,24 @@ def _value_hashes(repeats: Repeats, task: str) -> Integers:
     homes, begins = repeats.homes, repeats.begins
     for number, rows in enumerate(repeats.splits.values()):
         entries = np.flatnonzero(homes == number)
-        cells = rows.values(task, repeats.rows[entries] - begins[number])
-        # A hash that happens to be that of nothing is moved by one.
-        values[entries] = [UNLABELLED if cell is None else hash(repr(cell)) or 1 for cell in cells]
+        entry_of = np.full(len(rows), -1, dtype=np.int64)
+        entry_of[repeats.rows[entries] - begins[number]] = entries
+        for batch in rows.iterate():
+            held = entry_of[batch.start : batch.stop]
+            places = np.flatnonzero(held >= 0)
+            # One row alone costs as much as a run of several.
+            whole = len(places) > len(batch) // 8
+            cells = rows.values(task, batch if whole else places + batch.start)
+            of_batch = [_value_hash(cell) for cell in cells]
+            values[held[places]] = np.array(of_batch, dtype=np.int64)[places] if whole else of_batch
     return values
+
+
+def _value_hash(value: object) -> int:
+    if value is None:
+        return UNLABELLED
+    # A hash that happens to be that of nothing is moved by one.
+    return hash(value if isinstance(value, str) else repr(value)) or 1
 
 
 def _firsts(numbers: Integers) -> Booleans:
