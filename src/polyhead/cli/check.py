@@ -28,7 +28,7 @@ def check(
         bool, typer.Option("--fix", help="Write files beside the old ones, without what can be mended safely.")
     ] = False,
 ) -> None:
-    """Find every fault of a recipe and its rows, and show what is there."""
+    """Find every fault of a recipe and its rows."""
     need_packages("check", READING)
     from polyhead.cli.checked_tokens import tokenizer_for  # noqa: PLC0415  the help reads no data
     from polyhead.cli.printing import output_console, print_json  # noqa: PLC0415

@@ -16,7 +16,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted there.")] = False,
     overrides: Overrides = None,
 ) -> None:
-    """Train all tasks of a recipe; keep the best epoch."""
+    """Train a recipe's tasks; keep the best epoch."""
     need_packages("train")
     import polyhead  # noqa: PLC0415  the help needs no torch
     from polyhead.cli.printing import error_console, output_console, tell  # noqa: PLC0415
