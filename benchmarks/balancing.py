@@ -22,8 +22,8 @@ CASES = {"fixed": {"kind": "fixed"}}
 
 def cases() -> dict[str, dict[str, Any]]:
     """List what is measured, by name."""
-    from polyhead.balancing._gradients import GradientBalancing
-    from polyhead.registry import find, kinds
+    from polyhead.balancing._gradients import GradientBalancing  # noqa: PLC0415
+    from polyhead.registry import find, kinds  # noqa: PLC0415
 
     found: dict[str, dict[str, Any]] = dict(CASES)
     for kind in kinds("balancing"):
@@ -35,20 +35,20 @@ def cases() -> dict[str, dict[str, Any]]:
 
 def measure(balancing: dict[str, Any], *, steps: int, layers: int, width: int) -> dict[str, float]:
     """Time one kind in this process: CPU seconds of a step, and the highest memory in MiB."""
-    import numpy as np
-    import torch
-    from accelerate import Accelerator
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import BertConfig, BertModel
+    import numpy as np  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+    from accelerate import Accelerator  # noqa: PLC0415
+    from tokenizers import Tokenizer, models, pre_tokenizers  # noqa: PLC0415
+    from transformers import BertConfig, BertModel  # noqa: PLC0415
 
-    from polyhead.model.multitask import MultiTaskModel
-    from polyhead.recipe import parse_recipe
-    from polyhead.spans import Span
-    from polyhead.tasks.classification import Classification
-    from polyhead.tasks.entities import Entities
-    from polyhead.text.tokens import TextTokenizer
-    from polyhead.training.gradients import Gradients
-    from polyhead.training.steps import Labelled
+    from polyhead.model.multitask import MultiTaskModel  # noqa: PLC0415
+    from polyhead.recipe import parse_recipe  # noqa: PLC0415
+    from polyhead.spans import Span  # noqa: PLC0415
+    from polyhead.tasks.classification import Classification  # noqa: PLC0415
+    from polyhead.tasks.entities import Entities  # noqa: PLC0415
+    from polyhead.text.tokens import TextTokenizer  # noqa: PLC0415
+    from polyhead.training.gradients import Gradients  # noqa: PLC0415
+    from polyhead.training.steps import Labelled  # noqa: PLC0415
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -124,7 +124,7 @@ def main() -> None:
             for name, case in chosen.items():
                 command = [sys.executable, __file__, "--one", json.dumps(case), "--steps", str(given.steps)]
                 command += ["--layers", str(given.layers), "--width", str(given.width)]
-                result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=home)
+                result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=home)  # noqa: S603
                 if result.returncode:
                     print(f"{name}: {result.stderr.splitlines()[-1]}", file=sys.stderr)
                     continue

@@ -23,7 +23,7 @@ BANNED_NAMES = {"cfg", "opt", "tmp", "data2", "info", "args", "kwargs"}
 BANNED_MODULES = {"utils", "helpers", "common", "core", "util", "helper", "misc"}
 BANNED_ENDINGS = ("Manager", "Handler", "Processor")
 # These hold method files or torch modules; everything else loads without torch.
-TORCH_PARTS = ("model", "training")
+TORCH_PARTS = ("export", "model", "training")
 PUBLIC = [
     "Answer",
     "MultiTaskModel",
@@ -78,16 +78,13 @@ def lines_without_docstring(function: Function) -> int:
 
 def parameters(function: Function) -> list[str]:
     arguments = function.args
-    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
-    # A command's options are declared as its parameters; their number is the contract's.
-    own = [argument for argument in every if argument.annotation is None or not is_option(argument.annotation)]
-    return [argument.arg for argument in own if argument.arg not in {"self", "cls"}]
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return [name for name in names if name not in {"self", "cls"}]
 
 
-def is_option(annotation: ast.expr) -> bool:
-    return ast.unparse(annotation).startswith("Annotated[") and "Option(" in ast.unparse(annotation).replace(
-        "option(", "Option("
-    )
+def is_command(place: str, function: Function) -> bool:
+    """Tell a command, whose parameters are its options: their number is the contract's."""
+    return place.startswith(f"src/polyhead/cli/{function.name}.py:")
 
 
 def defined_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -158,7 +155,8 @@ def test_no_function_is_too_long() -> None:
 
 
 def test_no_function_has_too_many_parameters() -> None:
-    assert not {name: len(parameters(node)) for name, node in functions() if len(parameters(node)) > MAX_PARAMETERS}
+    counts = {name: len(parameters(node)) for name, node in functions() if not is_command(name, node)}
+    assert not {name: count for name, count in counts.items() if count > MAX_PARAMETERS}
 
 
 def test_no_function_takes_settings_that_it_does_not_name() -> None:

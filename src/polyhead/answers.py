@@ -26,11 +26,13 @@ class Answer:
         text: the text as it was given.
         truncated: whether a part of the text was too long for the encoder and was not read.
         tasks: the answer of each task that was asked, by the task's name.
+        windows: how many stretches of the text the encoder read; more than one for long texts.
     """
 
     text: str
     truncated: bool
     tasks: Mapping[str, TaskAnswer]
+    windows: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tasks", MappingProxyType(dict(self.tasks)))
@@ -42,4 +44,4 @@ class Answer:
     def to_json(self) -> dict[str, Any]:
         """Return the answer as plain Python values, ready for `json.dumps`."""
         tasks = {name: answer.to_json() for name, answer in self.tasks.items()}
-        return {"text": self.text, "truncated": self.truncated, "tasks": tasks}
+        return {"text": self.text, "truncated": self.truncated, "windows": self.windows, "tasks": tasks}

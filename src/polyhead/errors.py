@@ -9,6 +9,7 @@ PolyheadError
 ├── FolderError              1  a model folder or a checkpoint is absent, altered or of another format
 ├── TrainingError            1  training cannot go on
 │   └── NonFiniteLossError   1  a task's loss is not a number
+├── ExportError              1  a graph does not answer as its model does
 └── StorageError             1  a file cannot be written: the disk is full, a permission is missing
 """
 
@@ -109,6 +110,10 @@ class NonFiniteLossError(TrainingError):
             "The last good checkpoint is kept. Lower `training.learning_rate` or the task's `weight`, "
             "or look for extreme values in its data."
         )
+
+
+class ExportError(PolyheadError):
+    """A graph does not answer as its model does, or cannot be made."""
 
 
 class StorageError(PolyheadError):

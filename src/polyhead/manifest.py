@@ -30,11 +30,13 @@ class Manifest:
         projection: width of the embedding; that of the encoder when absent.
         width: width of the token states.
         max_tokens: the longest input, special tokens included.
+        overlap: share of a long text's window that the next window reads too; without it, long texts are cut.
         padding_id: the token that fills short rows.
         filler_id: the token that stands for a text without tokens.
         versions: of the packages that wrote the folder.
         sharing: what the tasks share of the encoder.
         files: SHA-256 of each file, by its path in the folder.
+        exports: what was measured when graphs were exported, by the word for their engine.
     """
 
     tasks: Mapping[str, Task]
@@ -42,14 +44,16 @@ class Manifest:
     projection: int | None
     width: int
     max_tokens: int
+    overlap: float | None
     padding_id: int
     filler_id: int
     versions: Mapping[str, str]
     sharing: Sharing = field(default_factory=Hard)
     files: Mapping[str, str] = field(default_factory=dict[str, str])
+    exports: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        for name in ("tasks", "versions", "files"):
+        for name in ("tasks", "versions", "files", "exports"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @property
@@ -66,12 +70,14 @@ class Manifest:
             "projection": self.projection,
             "width": self.width,
             "max_tokens": self.max_tokens,
+            "overlap": self.overlap,
             "padding_id": self.padding_id,
             "filler_id": self.filler_id,
             "sharing": plain(self.sharing),
             "encoder_sha256": self.encoder_sha256,
             "versions": dict(self.versions),
             "files": dict(self.files),
+            "exports": dict(self.exports),
         }
 
     @classmethod
@@ -93,11 +99,13 @@ class Manifest:
                 projection=None if document["projection"] is None else _typed(document["projection"], int),
                 width=_typed(document["width"], int),
                 max_tokens=_typed(document["max_tokens"], int),
+                overlap=None if document["overlap"] is None else float(_typed(document["overlap"], float)),
                 padding_id=_typed(document["padding_id"], int),
                 filler_id=_typed(document["filler_id"], int),
                 versions=dict(document["versions"]),
                 sharing=_sharing(document.get("sharing", {"kind": "hard"})),
                 files={_inside(name): _typed(sha256, str) for name, sha256 in document["files"].items()},
+                exports=dict(document.get("exports", {})),
             )
         except UnknownKindError as error:
             message = f"{where}: {error}. Install the package that adds this kind, or a newer Polyhead."
@@ -123,7 +131,7 @@ def _check_version(document: Any, where: Path) -> None:  # noqa: ANN401
 
 
 def _task(record: Mapping[str, Any]) -> Task:
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+    settings = dict(tupled(record))
     task: Task = find("tasks", _typed(settings.pop("kind"), str))(**settings)
     if isinstance(task, HeadTask) and task.outputs < 1:
         message = f"a task of kind {task.kind!r} without outputs"

@@ -1,7 +1,11 @@
 """Scores from counts, shared by every kind of task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(slots=True)
@@ -47,6 +51,63 @@ def macro_f1(counts: Mapping[str, Counts]) -> float:
     """Average F1 over the labels that occur in the gold or were given."""
     seen = [count.f1 for count in counts.values() if count.support + count.in_vain]
     return sum(seen) / len(seen) if seen else 0.0
+
+
+def label_scores(gold: Sequence[str], given: Sequence[str], *, labels: Sequence[str]) -> dict[str, Any]:
+    """Score answers of one label each.
+
+    Args:
+        gold: the gold labels; one that is not known counts as missed.
+        given: the answers, in the same order.
+        labels: the labels that the model knows.
+
+    Returns:
+        `accuracy`, `macro_f1` over the labels that occur, `micro_f1`, `labels` with the scores of each, and the
+        `confusion` matrix with gold labels as rows.
+    """
+    names = (*labels, *sorted(set(gold) - set(labels)))
+    number = {name: index for index, name in enumerate(names)}
+    confusion = np.zeros((len(names), len(names)), dtype=np.int64)
+    np.add.at(confusion, ([number[label] for label in gold], [number[label] for label in given]), 1)
+    right, answered, wanted = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    counts = {
+        name: Counts(int(right[i]), int(answered[i] - right[i]), int(wanted[i] - right[i]))
+        for name, i in number.items()
+    }
+    return {
+        "accuracy": float(right.sum() / max(1, len(gold))),
+        "macro_f1": macro_f1(counts),
+        "micro_f1": total(counts).f1,
+        "labels": {name: count.to_json() for name, count in counts.items()},
+        "confusion": {"labels": list(names), "matrix": confusion.tolist()},
+    }
+
+
+def pearson(left: npt.ArrayLike, right: npt.ArrayLike) -> float:
+    """Correlate two series; 0 when one of them never changes."""
+    x, y = (np.asarray(of, dtype=np.float64) for of in (left, right))
+    if len(x) == 0 or np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
+        return 0.0
+    x, y = x - x.mean(), y - y.mean()
+    return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
+
+
+def spearman(left: npt.ArrayLike, right: npt.ArrayLike) -> float:
+    """Correlate the ranks of two series; equal values share the mean of their ranks."""
+    return pearson(_ranks(left), _ranks(right))
+
+
+def scatter(gold: npt.ArrayLike, given: npt.ArrayLike, *, points: int = 500) -> dict[str, list[float]]:
+    """Return what a picture of answers against gold values needs, of at most `points` rows spread over all."""
+    x, y = np.asarray(gold, dtype=np.float64), np.asarray(given, dtype=np.float64)
+    picked = np.unique(np.linspace(0, max(0, len(x) - 1), min(points, len(x)), dtype=np.int64))
+    return {"gold": x[picked].tolist(), "given": y[picked].tolist()}
+
+
+def _ranks(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    _, inverse, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return (ends - (counts - 1) / 2.0)[inverse]
 
 
 def _share(part: int, whole: int) -> float:

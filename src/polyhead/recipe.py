@@ -15,7 +15,9 @@ from polyhead.balancing.base import Balancing
 from polyhead.balancing.fixed import Fixed
 from polyhead.errors import Fault, RecipeError
 from polyhead.recipe_faults import Table, faults_of, kind_table
-from polyhead.recipe_rules import freezing, joinable, no_key, of_tasks, one_length, row_field, some_trained, task_name
+from polyhead.recipe_rules import freezing, joinable, no_key, of_tasks, one_length, some_trained, task_name
+from polyhead.recipe_sources import DataSource as DataSource  # noqa: PLC0414  part of the recipe for its readers
+from polyhead.recipe_sources import DataSources
 from polyhead.recipe_toml import override, plain, read_toml, tupled
 from polyhead.registry import STRICT
 from polyhead.sampling.base import Sampling
@@ -23,6 +25,7 @@ from polyhead.sampling.temperature import Temperature
 from polyhead.sharing.base import Sharing
 from polyhead.sharing.hard import Hard
 from polyhead.tasks.base import Task
+from polyhead.text.tokens import OVERLAP
 
 Positive = Annotated[int, Gt(0)]
 
@@ -36,6 +39,7 @@ class EncoderSettings:
         pooling: how token states become one embedding.
         projection: width of the embedding; that of the encoder when absent.
         max_tokens: the longest input, special tokens included; the encoder's own limit when that is lower.
+        overlap: share of a long text's window that the next window reads too.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -44,40 +48,7 @@ class EncoderSettings:
     pooling: Literal["mean", "cls", "last", "max", "attention"] = "mean"
     projection: Positive | None = None
     max_tokens: Annotated[int, Ge(8)] = 512
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSource:
-    """One file of rows.
-
-    Args:
-        path: the file; a relative path starts at the recipe's folder.
-        fields: our name (`text` or a task's) to the file's column, where they differ.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-
-    path: Annotated[str, MinLen(1)]
-    fields: Mapping[Annotated[str, AfterValidator(row_field)], Annotated[str, MinLen(1)]] = field(
-        default_factory=dict[str, str]
-    )
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
-
-
-Sources = tuple[Annotated[DataSource, Table()], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSources:
-    """The files of each split: train to learn from, dev to choose the best epoch, test to report."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-
-    train: Annotated[Sources, MinLen(1)]
-    dev: Sources = ()
-    test: Sources = ()
+    overlap: Annotated[float, Ge(0), Le(0.5)] = OVERLAP
 
 
 @dataclass(frozen=True, kw_only=True)

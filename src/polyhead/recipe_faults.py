@@ -61,6 +61,11 @@ def kind_table(family: str, *, default: str | None = None) -> PlainValidator:
             details = InitErrorDetails(type=broken(rule=rule), loc=("kind",), input=kind)
             raise ValidationError.from_exception_data(family, [details])
         record = registry.find(family, cast("str", kind))
+        filled_in = {field.name for field in fields(record) if not field.compare} & settings.keys()
+        if filled_in:
+            rule = broken(rule="is no key of this table: training fills it in.", advice="Remove it.")
+            found = [InitErrorDetails(type=rule, loc=(name,), input=settings[name]) for name in sorted(filled_in)]
+            raise ValidationError.from_exception_data(family, found)
         marked: Any = Annotated[record, Table()]  # pyright: ignore[reportInvalidTypeForm]  chosen at run time
         return TypeAdapter[object](marked).validate_python(settings)
 

@@ -19,6 +19,23 @@ ROW_FIELDS = ("text", "text_pair", "tokens")
 FREEZES = ("none", "embeddings", "all")
 """What of the encoder can stay as it is, beside a number of its first layers."""
 
+FORMATS = (
+    "jsonl",
+    "json",
+    "csv",
+    "tsv",
+    "parquet",
+    "huggingface",
+    "conll",
+    "joint",
+    "spacy",
+    "label-studio",
+    "doccano",
+    "prodigy",
+    "markup",
+)
+"""What `format` of a file of rows may say; `data/formats` has a reader for each."""
+
 
 def task_name(name: str) -> str:
     """Hold a task's name to letters, digits, `_` and `-`, so that files and outputs can bear it."""
@@ -32,9 +49,10 @@ def task_name(name: str) -> str:
 def row_field(name: str, validation: ValidationInfo) -> str:
     """Hold the keys of `fields` to what a row can have; the context lists the tasks."""
     tasks: Sequence[str] = cast("Any", validation.context)["tasks"]
-    allowed = ("text", *tasks)
+    allowed = (*ROW_FIELDS, *tasks)
     if name not in allowed:
-        rule = f"must be 'text' or the name of a task. Found {name!r}{did_you_mean(name, allowed) or '.'}"
+        known = ", ".join(map(repr, ROW_FIELDS))
+        rule = f"must be {known} or the name of a task. Found {name!r}{did_you_mean(name, allowed) or '.'}"
         raise broken(rule=rule, advice="`fields` reads: our name = column of the file.")
     return name
 
@@ -44,6 +62,23 @@ def one_length(steps: int | None, validation: ValidationInfo) -> int | None:
     if steps is not None and validation.data.get("epochs") is not None:
         raise broken(rule=f"must not be given beside `epochs`. Found {steps}.", advice="Keep one of the two.")
     return steps
+
+
+def some_left(test: float, validation: ValidationInfo) -> float:
+    """Refuse shares that leave no rows to train on."""
+    dev = validation.data.get("dev") or 0.0
+    if dev + test >= 1:
+        raise broken(rule=f"`dev` and `test` must leave rows to train on. Found {dev} and {test}.")
+    return test
+
+
+def not_twice(split: Any, validation: ValidationInfo) -> Any:  # noqa: ANN401  the record of the recipe
+    """Refuse shares of a split that has files of its own."""
+    for name in ("dev", "test"):
+        if split is not None and getattr(split, name) and validation.data.get(name):
+            rule = f"must not give a share to `{name}`, which has files of its own. Found {getattr(split, name)}."
+            raise broken(rule=rule, advice="Keep one of the two.")
+    return split
 
 
 def some_trained(tasks: Mapping[str, Task]) -> Mapping[str, Task]:

@@ -66,24 +66,74 @@ def best_legal_tags(scores: Floats, mask: Booleans, *, transitions: Floats | Non
     Reference:
         Viterbi 1967, https://doi.org/10.1109/TIT.1967.1054010
     """
+    if transitions is not None:
+        return _searched(scores, mask, transitions)
+    best = np.full(mask.shape, OUTSIDE)
+    best[mask] = _without_transitions(scores[mask], ~_may_be_inside(scores, mask)[mask])
+    return best
+
+
+def _may_be_inside(scores: Floats, mask: Booleans) -> Booleans:
+    """Tell where an `I-` tag could be part of the best legal sequence, shape `(batch, words)`.
+
+    It could only where some stretch that begins there gains, all in all, by being inside an entity; the sums of
+    that gain from each word on are differences of one running sum.
+    """
+    if not mask.shape[1] or scores.shape[2] == 1:
+        return np.zeros(mask.shape, dtype=bool)
+    outer = np.maximum(scores[..., OUTSIDE], scores[..., 1::2].max(axis=-1))
+    gain = np.where(mask, scores[..., 2::2].max(axis=-1) - outer, 0.0)
+    running = np.cumsum(gain, axis=1, dtype=np.float64)
+    furthest = np.maximum.accumulate(running[:, ::-1], axis=1)[:, ::-1]
+    inside = furthest - (running - gain) > 0
+    inside[:, 0] = False
+    return inside
+
+
+def _without_transitions(scores: Floats, free: Booleans) -> Integers:
+    """Choose tags for the words of all rows laid end to end.
+
+    Args:
+        scores: shape `(words, tags)`.
+        free: true at words that do not depend on the one before, shape `(words,)`; the first of each row is one.
+    """
+    inside = np.arange(scores.shape[1]) % 2 == 0
+    inside[OUTSIDE] = False
+    best = np.where(free[:, None] & inside, -np.inf, scores).argmax(axis=-1)
+    before = np.concatenate([[OUTSIDE], best[:-1]])
+    illegal = inside[best] & (_label_of(before) != _label_of(best))
+    if not illegal.any():
+        return best
+    # Only the stretches between free words in which the best tags are no legal sequence are searched.
+    starts = np.flatnonzero(free)
+    lengths = np.diff(starts, append=len(free))
+    searched = np.unique((np.cumsum(free) - 1)[illegal])
+    steps = np.arange(lengths[searched].max())
+    real = steps < lengths[searched, None]
+    places = np.where(real, starts[searched, None] + steps, 0)
+    found = _searched(scores[places], real, np.zeros((scores.shape[1],) * 2))
+    best[places[real]] = found[real]
+    return best
+
+
+def _searched(scores: Floats, mask: Booleans, transitions: Floats) -> Integers:
+    """Search all sequences at once, word by word; each step compares every pair of tags."""
     batch, words, tags = scores.shape
     legal = legal_transitions((tags - 1) // 2)
-    step = np.where(legal, 0.0 if transitions is None else transitions, -np.inf)
+    # Laid out by the tag that follows, so that the best tag before is searched along the last axis.
+    step = np.where(legal, transitions, -np.inf).T.copy()
     total = np.where(legal[OUTSIDE], scores[:, 0], -np.inf) if words else np.zeros((batch, tags))
-    arrived_from = np.empty((batch, words, tags), dtype=np.int64)
+    arrived_from = np.empty((words, batch, tags), dtype=np.int64)
     for word in range(1, words):
-        reach = total[:, :, None] + step
-        best = reach.argmax(axis=1)
-        moved = np.take_along_axis(reach, best[:, None, :], axis=1)[:, 0] + scores[:, word]
+        reach = total[:, None, :] + step
         real = mask[:, word, None]
-        arrived_from[:, word] = np.where(real, best, np.arange(tags))
-        total = np.where(real, moved, total)
-    chosen = np.zeros((batch, words), dtype=np.int64)
-    current = total.argmax(axis=1)
+        arrived_from[word] = np.where(real, reach.argmax(axis=2), np.arange(tags))
+        total = np.where(real, reach.max(axis=2) + scores[:, word], total)
+    chosen = np.full((batch, words), OUTSIDE)
+    current, rows = total.argmax(axis=1), np.arange(batch)
     for word in range(words - 1, -1, -1):
         chosen[:, word] = current
-        if word:
-            current = np.take_along_axis(arrived_from[:, word], current[:, None], axis=1)[:, 0]
+        current = arrived_from[word, rows, current] if word else current
     return np.where(mask, chosen, OUTSIDE)
 
 

@@ -12,12 +12,13 @@ from polyhead.cli.app import application
 from polyhead.recipe import DataSource, EncoderSettings, TrainingSettings
 from polyhead.registry import find, kinds
 from polyhead.sampling.temperature import Temperature
+from polyhead.tasks.base import LabelledTask, TextTask
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TABLES = {
     "[encoder]": [EncoderSettings],
-    "[tasks.NAME]": [find("tasks", kind) for kind in kinds("tasks")],
+    "[tasks.NAME]": [LabelledTask, TextTask],
     "[[data.train]]": [DataSource],
     "[sampling]": [Temperature],
     "[training]": [TrainingSettings],
@@ -38,6 +39,11 @@ def table(text: str) -> dict[str, str]:
     return {cells[0].strip().strip("`"): cells[1].strip() for cells in rows}
 
 
+def keys(record: type) -> "dict[str, Field[object]]":
+    """Return the fields that a recipe can set."""
+    return {field.name: field for field in fields(record) if field.compare}  # pyright: ignore[reportArgumentType]
+
+
 def has_default(field: "Field[object]") -> bool:
     return field.default is not MISSING and field.default is not None
 
@@ -46,12 +52,25 @@ def has_default(field: "Field[object]") -> bool:
 def test_every_key_of_a_recipe_is_on_its_page_with_its_default(heading: str) -> None:
     told = table(section(page("docs/recipe.md"), f"`{heading}`"))
     records = TABLES[heading]
-    known = {field.name: field for record in records for field in fields(record)}
+    known = {name: field for record in records for name, field in keys(record).items()}
     assert set(told) - {"kind"} == set(known)
     for name, field in known.items():
         if has_default(field) and told[name].startswith("`"):
             default = list(field.default) if isinstance(field.default, tuple) else field.default
             assert tomllib.loads(f"x = {told[name].strip('`')}")["x"] == default, name
+
+
+@pytest.mark.parametrize("kind", kinds("tasks"))
+def test_every_key_of_a_kind_is_on_its_page_with_its_default(kind: str) -> None:
+    told = {name: cell for names, cell in table(page(f"docs/tasks/{kind}.md")).items() for name in names.split("`, `")}
+    shared = {*keys(LabelledTask), *keys(TextTask)}
+    known = keys(find("tasks", kind))
+    assert known.keys() - shared <= told.keys()
+    for name in known.keys() & told.keys():
+        if has_default(known[name]) and told[name].startswith("`"):
+            default = known[name].default
+            expected = list(default) if isinstance(default, tuple) else default
+            assert tomllib.loads(f"x = {told[name].strip('`')}")["x"] == expected, name
 
 
 def test_every_kind_is_on_the_page_of_the_recipe() -> None:
@@ -98,7 +117,8 @@ def test_the_glossary_is_in_alphabetical_order() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+    prose = re.sub(r"`[^`\n]*`", "", path.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", prose):
         if "://" not in target:
             assert (path.parent / target).exists(), target
 

@@ -30,7 +30,10 @@ batch_tokens = 192
 checkpoint_steps = 2
 swap_entities = 0.5
 """
-TRAIN = "import sys, polyhead; polyhead.train(polyhead.load_recipe(sys.argv[1]), output=sys.argv[2], resume='resume' in sys.argv)"
+TRAIN = """
+import sys, polyhead
+polyhead.train(polyhead.load_recipe(sys.argv[1]), output=sys.argv[2], resume="resume" in sys.argv)
+"""
 
 
 def rows(count: int) -> str:

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from polyhead.errors import FolderError
+from polyhead.runtime.predictor import EngineOutputs, Predictor
 from polyhead.serving.app import LOCAL_HOSTS, Access, create_app
 from polyhead.serving.batcher import Batcher
 from polyhead.serving.collect import Collector
@@ -21,10 +25,6 @@ from polyhead.serving.metrics import Meter
 from polyhead.serving.models import Models, named_folders
 from polyhead.serving.server import Server
 from polyhead.serving.service import Service
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-from polyhead.errors import FolderError
-from polyhead.runtime.predictor import EngineOutputs, Predictor
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
 from polyhead.text.tokens import TextTokenizer, TokenBatch

@@ -34,6 +34,7 @@ def test_an_answer_turns_into_the_documented_json(answer: Answer) -> None:
     assert json.loads(json.dumps(answer.to_json())) == {
         "text": TEXT,
         "truncated": False,
+        "windows": 1,
         "tasks": {
             "topic": {
                 "kind": "classification",

@@ -28,6 +28,7 @@ EXIT_STATUS = {
     "FolderError": 1,
     "TrainingError": 1,
     "NonFiniteLossError": 1,
+    "ExportError": 1,
     "StorageError": 1,
 }
 ERRORS = {

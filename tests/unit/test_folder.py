@@ -28,6 +28,7 @@ def manifest() -> Manifest:
         projection=None,
         width=8,
         max_tokens=16,
+        overlap=0.125,
         padding_id=0,
         filler_id=1,
         versions={"polyhead": "0.1.0"},

@@ -25,6 +25,7 @@ def manifest() -> Manifest:
         projection=24,
         width=32,
         max_tokens=128,
+        overlap=0.125,
         padding_id=1,
         filler_id=2,
         versions={"polyhead": "0.1.0", "torch": "2"},

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyhead.metrics import Counts, macro_f1, total
+from polyhead.metrics import Counts, label_scores, macro_f1, pearson, scatter, spearman, total
 
 NUMBERS = st.integers(min_value=0, max_value=10**9)
 COUNTS = st.builds(Counts, NUMBERS, NUMBERS, NUMBERS)
@@ -64,3 +64,29 @@ def test_macro_f1_of_no_label_is_zero() -> None:
 
 def test_a_rare_label_counts_as_much_as_a_common_one_in_macro_f1() -> None:
     assert macro_f1({"common": Counts(right=1000), "rare": Counts(missed=1)}) == 0.5
+
+
+def test_labels_are_scored_with_their_confusion() -> None:
+    scores = label_scores(["a", "b", "new"], ["a", "a", "b"], labels=("a", "b"))
+    assert scores["accuracy"] == pytest.approx(1 / 3)
+    assert scores["confusion"] == {"labels": ["a", "b", "new"], "matrix": [[1, 0, 0], [1, 0, 0], [0, 1, 0]]}
+    assert scores["labels"]["new"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
+
+
+def test_no_labels_score_zero() -> None:
+    assert label_scores([], [], labels=("a", "b"))["accuracy"] == 0.0
+
+
+def test_what_never_changes_correlates_with_nothing() -> None:
+    assert pearson([1, 1, 1], [1, 2, 3]) == pearson([], []) == spearman([2, 2], [1, 3]) == 0.0
+
+
+def test_correlation_is_exact_at_its_ends() -> None:
+    assert pearson([1, 2, 4], [10, 20, 40]) == pytest.approx(1.0)
+    assert spearman([1, 2, 4], [3, 2, -100]) == pytest.approx(-1.0)
+
+
+def test_a_scatter_is_spread_over_all_rows() -> None:
+    points = scatter(range(1000), range(1000), points=5)
+    assert points["gold"] == points["given"] == [0, 249, 499, 749, 999]
+    assert scatter([], []) == {"gold": [], "given": []}

@@ -26,7 +26,11 @@ def test_kinds_are_listed_in_order_and_without_the_base() -> None:
 def test_an_unknown_kind_lists_the_known_ones_and_suggests_the_closest() -> None:
     with pytest.raises(UnknownKindError) as caught:
         find("tasks", "clasification")
-    for part in ("'classification', 'entities'", "Found 'clasification'", "did you mean 'classification'?"):
+    for part in (
+        "'classification', 'embedding', 'entities'",
+        "Found 'clasification'",
+        "did you mean 'classification'?",
+    ):
         assert part in str(caught.value)
 
 

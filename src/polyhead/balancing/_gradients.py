@@ -1,7 +1,7 @@
 """The family of TorchJD: each kind is a file that names the method and its settings."""
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -70,21 +70,23 @@ class _TorchJdBalancer(GradientBalancer):
         weighting = getattr(self._of(tasks), "gramian_weighting", None)
         if weighting is None:
             return None
-        with _quiet():
-            weights = weighting(gramian)
-        return weights if self._is_finite(tasks, weights) else gramian.new_ones(len(tasks))
+        weights = self._tried(tasks, weighting, gramian)
+        return gramian.new_ones(len(tasks)) if weights is None else weights
 
     def join(self, tasks: tuple[str, ...], gradients: "Tensor") -> "Tensor":
-        with _quiet():
-            found = self._of(tasks)(gradients)
-        return found if self._is_finite(tasks, found) else gradients.sum(dim=0)
+        found = self._tried(tasks, self._of(tasks), gradients)
+        return gradients.sum(dim=0) if found is None else found
 
-    def _is_finite(self, tasks: tuple[str, ...], found: "Tensor") -> bool:
-        """Tell whether a method came to an end; one that did not, over gradients of zero say, starts afresh."""
-        finite = bool(found.isfinite().all())
-        if not finite:
-            del self._aggregators[tasks]
-        return finite
+    def _tried(self, tasks: tuple[str, ...], method: "Callable[[Tensor], Tensor]", matrix: "Tensor") -> "Tensor | None":
+        """Run a method; nothing where it came to no end, over gradients of zero say, after which it starts afresh."""
+        found = None
+        # A solver may refuse the numbers that it got itself into.
+        with _quiet(), suppress(ValueError):
+            found = method(matrix)
+        if found is not None and bool(found.isfinite().all()):
+            return found
+        del self._aggregators[tasks]
+        return None
 
     def state(self) -> dict[str, Any]:
         return {"\n".join(tasks): _state_of(aggregator) for tasks, aggregator in self._aggregators.items()}

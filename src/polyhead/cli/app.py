@@ -10,11 +10,14 @@ import typer
 
 from polyhead import __version__
 from polyhead.cli.check import check
+from polyhead.cli.convert import convert
 from polyhead.cli.demo import demo
 from polyhead.cli.describe import describe
 from polyhead.cli.evaluate import evaluate
+from polyhead.cli.export import export
 from polyhead.cli.new import new
 from polyhead.cli.predict import predict
+from polyhead.cli.serve import serve
 from polyhead.cli.train import train
 from polyhead.errors import PolyheadError
 
@@ -27,7 +30,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, new, check, describe, train, evaluate, predict):
+for command in (demo, new, check, convert, describe, train, evaluate, predict, export, serve):
     application.command()(command)
 
 

@@ -1,50 +1,75 @@
 """`polyhead check`: what is wrong with a recipe and its rows, and what is there."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from polyhead.cli.extras import READING, need_packages
+from polyhead.cli.options import Overrides, RecipeFile
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from polyhead.data.lint import Report
+    from polyhead.data.lint import Report, TaskTable
+    from polyhead.recipe import Recipe
 
 FINDINGS_SHOWN = 100
 LABELS_SHOWN = 40
 
 
 def check(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe file.")],
+    recipe: RecipeFile,
     *,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be given many times."),
-    ] = None,
+    overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write files beside the old ones, without what can be mended safely.")
+    ] = False,
 ) -> None:
     """Find every fault of a recipe and its rows."""
     need_packages("check", READING)
-    from polyhead.cli.printing import output_console, print_json  # noqa: PLC0415  the help reads no data
+    from polyhead.cli.checked_tokens import tokenizer_for  # noqa: PLC0415  the help reads no data
+    from polyhead.cli.printing import output_console, print_json  # noqa: PLC0415
     from polyhead.data.lint import inspect  # noqa: PLC0415
     from polyhead.recipe import load_recipe  # noqa: PLC0415
 
-    report = inspect(load_recipe(recipe, overrides=overrides or ()))
+    asked = load_recipe(recipe, overrides=overrides or ())
+    tokenizer, note = tokenizer_for(asked)
+    report = inspect(asked, tokenizer)
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_json() | {"note": note})
     else:
-        _show(output_console(), report)
+        _show(output_console(), report, note)
+    if fix:
+        _mend(asked)
     if report.faults:
         raise typer.Exit(1)
 
 
-def _show(console: "Console", report: "Report") -> None:
+def _mend(recipe: "Recipe") -> None:
+    from polyhead.cli.printing import tell  # noqa: PLC0415
+    from polyhead.data.mending import mend  # noqa: PLC0415
+    from polyhead.errors import DataError  # noqa: PLC0415
+
+    sources = (*recipe.data.train, *recipe.data.dev, *recipe.data.test)
+    for source in {source.path: source for source in sources}.values():
+        try:
+            mended = mend(source, folder=recipe.folder)
+        except DataError as error:
+            tell(str(error))
+            continue
+        for what, count in mended.counts.items():
+            tell(f"{source.path}: {count:,} {what}")
+        tell(f"{source.path}: {f'mended in {mended.output}' if mended.output else 'nothing that can be mended safely'}")
+
+
+def _show(console: "Console", report: "Report", note: str) -> None:
     console.print(_row_table(report))
     console.print(_label_table(report))
+    if note:
+        console.print(note, soft_wrap=True)
     for finding in report.findings[:FINDINGS_SHOWN]:
         place = f"{finding.level}: {finding.where}: {finding.rule}"
         console.print(f"{place} {finding.advice}".rstrip(), soft_wrap=True)
@@ -57,11 +82,25 @@ def _show(console: "Console", report: "Report") -> None:
 
 def _row_table(report: "Report") -> "Table":
     table = _table("task", "kind", splits=report.rows)
+    for name in ("labels", "imbalance", f"{report.measured_in} (half, 95%, longest)", f"over {report.max_tokens:,}"):
+        table.add_column(name, justify="right")
     for name, task in report.tasks.items():
-        _add_row(table, name, task.kind, counts=task.rows, splits=report.rows)
+        _add_row(table, name, task.kind, counts=task.rows, splits=report.rows, more=_more(task))
     table.add_section()
     _add_row(table, "rows in all", "", counts=report.rows, splits=report.rows)
     return table
+
+
+def _more(task: "TaskTable") -> tuple[str, ...]:
+    lengths = task.lengths
+    rows = sum(task.rows.values())
+    estimated = "about " if lengths.windowed and lengths.measured < rows else ""
+    return (
+        f"{len(task.labels):,}" if task.labels else "",
+        "" if task.imbalance is None else f"{task.imbalance:,.1f} : 1",
+        f"{lengths.median:,} {lengths.most:,} {lengths.longest:,}",
+        f"{estimated}{lengths.windowed:,}",
+    )
 
 
 def _label_table(report: "Report") -> "Table":
@@ -84,10 +123,13 @@ def _table(*names: str, splits: Mapping[str, int]) -> "Table":
     return table
 
 
-def _add_row(table: "Table", *names: str, counts: Mapping[str, int], splits: Mapping[str, int]) -> None:
+def _add_row(
+    table: "Table", *names: str, counts: Mapping[str, int], splits: Mapping[str, int], more: Sequence[str] = ()
+) -> None:
     from rich.text import Text  # noqa: PLC0415
 
-    table.add_row(*map(Text, names), *(f"{counts[split]:,}" if split in counts else "" for split in splits))
+    cells = (f"{counts[split]:,}" if split in counts else "" for split in splits)
+    table.add_row(*map(Text, names), *cells, *more)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -85,6 +85,6 @@ def _show_next(console: "Console", folder: Path) -> None:
         f"The model is in {folder}. Next:",
         f'  polyhead predict {folder} "Your own text"',
         "  polyhead new my-model --template topic-sentiment --encoder compact     your own recipe and rows",
-        "With a network, a pretrained encoder knows far more words: leave out `--encoder compact`, or name any hub model.",
+        "With a network, a pretrained encoder knows far more words: name one of the hub after `--encoder`.",
     ):
         console.print(line, soft_wrap=True)

@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from polyhead.cli.extras import need_packages
+from polyhead.cli.options import EngineName, ModelFolder
 from polyhead.errors import DataError, UsageError, did_you_mean
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")],
+    model: ModelFolder,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled rows, as JSON Lines.")],
     *,
     fields: Annotated[
@@ -20,9 +21,7 @@ def evaluate(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as one JSON document.")] = False,
-    engine: Annotated[
-        str | None, typer.Option("--engine", metavar="NAME", help="What runs the model: torch. Default: the best.")
-    ] = None,
+    engine: EngineName = None,
 ) -> None:
     """Score a model on labelled rows."""
     need_packages("evaluate")

@@ -9,7 +9,7 @@ READING = ("pyarrow", "tomli_w")
 TRAINING = ("torch", "transformers", "accelerate", "matplotlib", *READING)
 
 
-def need_packages(what: str, packages: Sequence[str] = TRAINING) -> None:
+def need_packages(what: str, packages: Sequence[str] = TRAINING, *, extra: str = "train") -> None:
     """Refuse a command whose packages are not installed.
 
     Raises:
@@ -17,4 +17,4 @@ def need_packages(what: str, packages: Sequence[str] = TRAINING) -> None:
     """
     for package in packages:
         if find_spec(package) is None:
-            raise MissingExtraError(what, package, "train")
+            raise MissingExtraError(what, package, extra)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -44,7 +44,7 @@ class AnswerLines:
 
 
 @contextmanager
-def answer_lines(output: Path | None) -> Iterator[AnswerLines]:
+def answer_lines(output: Path | None) -> Generator[AnswerLines]:
     """Open the place for answers: stdout, or a file that appears, whole, when all of them are there.
 
     What was written before an interruption stays beside it in `<file>.partial`.
@@ -79,7 +79,7 @@ def answer_lines(output: Path | None) -> Iterator[AnswerLines]:
 
 
 @contextmanager
-def _storage(place: str) -> Iterator[None]:
+def _storage(place: str) -> Generator[None]:
     try:
         yield
     except BrokenPipeError:

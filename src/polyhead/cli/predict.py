@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyhead.cli.extras import need_packages
+from polyhead.cli.options import EngineName, ModelFolder, Threads
 from polyhead.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def predict(  # noqa: PLR0913  one parameter an option
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")],
+    model: ModelFolder,
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to answer.")] = None,
     *,
     source: Annotated[
@@ -35,19 +35,17 @@ def predict(  # noqa: PLR0913  one parameter an option
         str | None, typer.Option("--tasks", metavar="A,B", help="Answer these tasks only. Default: all.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one answer a line as JSON.")] = False,
-    engine: Annotated[
-        str | None, typer.Option("--engine", metavar="NAME", help="What runs the model: torch. Default: the best.")
-    ] = None,
+    engine: EngineName = None,
+    threads: Threads = None,
 ) -> None:
     """Answer texts, or a file of them as JSON Lines."""
     if bool(texts) == (source is not None):
         found = "both" if texts else "neither"
         message = f"predict needs texts, or `--input` with a file of them. Found {found}."
         raise UsageError(message)
-    need_packages("predict")
     from polyhead.loading import load  # noqa: PLC0415  the help needs no model
 
-    predictor = load(model, engine=engine)
+    predictor = load(model, engine=engine, threads=threads)
     names = None if tasks is None else [name.strip() for name in tasks.split(",")]
     if source is not None:
         _answer_file(predictor, names, source=source, output=output)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
@@ -63,7 +63,7 @@ class TextLines:
 
 
 @contextmanager
-def opened(source: str) -> Iterator[tuple[TextLines, int | None]]:
+def opened(source: str) -> Generator[tuple[TextLines, int | None]]:
     """Open a file of texts, or stdin for `-`; with its size in bytes where it has one.
 
     Raises:

@@ -6,19 +6,17 @@ from typing import Annotated
 import typer
 
 from polyhead.cli.extras import need_packages
+from polyhead.cli.options import Overrides, RecipeFile
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe file.")],
+    recipe: RecipeFile,
     *,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="The model folder to make.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted there.")] = False,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be given many times."),
-    ] = None,
+    overrides: Overrides = None,
 ) -> None:
-    """Train every task of a recipe; keep the best epoch."""
+    """Train a recipe's tasks; keep the best epoch."""
     need_packages("train")
     import polyhead  # noqa: PLC0415  the help needs no torch
     from polyhead.cli.printing import error_console, output_console, tell  # noqa: PLC0415

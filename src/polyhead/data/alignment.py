@@ -7,7 +7,7 @@ import numpy as np
 
 from polyhead.data.rows import Rows
 from polyhead.errors import Fault
-from polyhead.spans import Booleans, Integers, Span
+from polyhead.spans import Integers, Span
 from polyhead.text.tokens import TextTokenizer
 from polyhead.text.words import code_points, word_starts
 
@@ -32,18 +32,18 @@ def misaligned_rows(rows: Rows, *, tokenizer: TextTokenizer | None = None) -> It
         The row and a fault, for each span that does not begin and end where words do.
     """
     tasks = {name: task for name, task in rows.tasks.items() if isinstance(task, SpanTask)}
-    numbers = [list(rows.tasks).index(name) for name in tasks]
-    labelled: Booleans = np.any(rows.labelled[:, numbers], axis=1)
     for batch in rows.iterate():
-        indices = np.flatnonzero(labelled[batch.start : batch.stop]) + batch.start
-        if not len(indices):
+        held = {name: rows.values(name, batch) for name in tasks}
+        # Most rows of many data sets have no span, and need no words then.
+        places = [place for place in range(len(batch)) if any(values[place] for values in held.values())]
+        if not places:
             continue
-        words = _words(rows.texts(indices), tokenizer)
+        words = _words(rows.texts([batch[place] for place in places]), tokenizer)
         for name, task in tasks.items():
-            for index, value, (borders, reach) in zip(indices.tolist(), rows.values(name, indices), words, strict=True):
-                for span in task.misaligned(value, borders) if value else ():
+            for place, (borders, reach) in zip(places, words, strict=True):
+                for span in task.misaligned(held[name][place] or (), borders):
                     if span.end <= reach:
-                        yield index, _fault(rows.place(index), name, span, words=borders)
+                        yield batch[place], _fault(rows.place(batch[place]), name, span, words=borders)
 
 
 def words_of(texts: Sequence[str]) -> list[Integers]:

@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from polyhead.data.columns import PAIR, TEXT, TOKENS, Row
+from polyhead.data.formats.base import Cell
+from polyhead.data.given_tokens import joined, located, read_tokens
+from polyhead.data.readings import reading_of
 from polyhead.errors import Fault, did_you_mean
 from polyhead.tasks.base import LabelledTask, Task
 
@@ -48,62 +52,109 @@ class RowCheck:
         self.faults: list[Fault] = []
         self._name = name
         self._fields = fields
-        self._text_column = fields.get("text", "text")
-        self._tasks = [(task, fields.get(task, task), tasks[task]) for task in tasks]
+        self._text_column, self._pair_column = fields.get(TEXT, TEXT), fields.get(PAIR, PAIR)
+        self._tokens_column = fields.get(TOKENS, TOKENS)
+        self._tasks = [(name, fields.get(name, name), task) for name, task in tasks.items()]
+        self._readings = {name: reading_of(task) for name, task in tasks.items()}
+        self._per_token = any(task.per_token for task in tasks.values())
         self._allowed = allowed
         self._columns: dict[str, None] = {}
-        self._wanted = {self._text_column, *(column for _, column, _ in self._tasks)}
+        texts = (self._text_column, self._pair_column, self._tokens_column)
+        self._wanted = {*texts, *(column for _, column, _ in self._tasks)}
         self._no_text = f"a row must hold its text in the column {self._text_column!r}. Found none."
         self._records = 0
         self._any_text = self._any_label = False
 
-    def row(self, line: int, record: Mapping[str, object]) -> tuple[str, dict[str, Any]] | None:
-        """Return the text of a record and the value of each task that labels it; nothing when a fault was found."""
+    def row(self, line: int, record: Mapping[str, object]) -> Row | None:
+        """Return a record as a row; nothing when a fault was found."""
         self._records += 1
         if not record.keys() <= self._columns.keys():
             self._see_columns(record)
         problems: list[tuple[str, str]] = []
-        text = self._text(record.get(self._text_column), problems)
+        tokens = record.get(self._tokens_column)
+        text, borders = self._text(record.get(self._text_column), tokens, problems)
+        pair = record.get(self._pair_column)
+        row = None if text is None else Row(text, {}, self._pair(pair, problems) if pair else None, borders)
         values: dict[str, Any] = {}
         for name, column, task in self._tasks:
             raw = record.get(column)
-            if raw is None:
+            if raw is None or (not raw and isinstance(raw, Cell)):
                 continue
             self._any_label = True
-            if text is not None:
-                values[name] = self._value(name, task, raw, text=text, problems=problems)
-        if text is None or problems:
+            if row is not None:
+                values[name] = self._value(name, task, raw, row=row, problems=problems)
+        if row is None or problems:
             where = f"{self._name}:{line}"
             self.faults += (Fault(where, _shortened(rule), advice) for rule, advice in problems)
             return None
-        return text, values
+        row.values = values
+        return row
 
     def _see_columns(self, record: Mapping[str, object]) -> None:
         for column in record:
             if len(self._columns) < COLUMNS_KEPT or column in self._wanted:
                 self._columns[column] = None
 
-    def _text(self, text: object, problems: list[tuple[str, str]]) -> str | None:
-        if text is None:
+    def _text(
+        self, text: object, tokens: object, problems: list[tuple[str, str]]
+    ) -> tuple[str | None, Sequence[int] | None]:
+        """Return the text and the flat borders of the tokens that came with it; no text when a fault was found."""
+        if text is None and tokens is None:
             problems.append((self._no_text, ""))
-            return None
+            return None, None
         self._any_text = True
-        if not isinstance(text, str):
+        if text is not None and not isinstance(text, str):
             problems.append((f"{self._text_column} must be a string. Found {text!r}.", ""))
         elif not _is_whole(text):
             problems.append(_half_character(self._text_column, text))
+        elif tokens is not None:
+            return self._with_tokens(text, tokens, problems)
         else:
-            return text
+            return text, None
+        return None, None
+
+    def _with_tokens(
+        self, text: str | None, value: object, problems: list[tuple[str, str]]
+    ) -> tuple[str | None, Sequence[int] | None]:
+        found: list[str] = []
+        borders: Sequence[int] | None = None
+        tokens = read_tokens(value, found)
+        if not _is_whole(value):
+            problems.append(_half_character(self._tokens_column, value))
+        elif tokens is not None and text is None:
+            text, borders = joined(tokens)
+        elif tokens is not None and text is not None:
+            place = located(tokens, text)
+            if isinstance(place, str):
+                found.append(f"tokens must follow each other in the text. Found no {place!r} there.")
+            else:
+                borders = place
+        # A column of this name may hold something else where no task asks for tokens.
+        if found and (text is None or self._per_token or TOKENS in self._fields):
+            problems += ((f"{self._tokens_column}: {problem}", "") for problem in found)
+        return text, borders
+
+    def _pair(self, pair: object, problems: list[tuple[str, str]]) -> str | None:
+        if not isinstance(pair, str):
+            problems.append((f"{self._pair_column} must be a string. Found {pair!r}.", ""))
+        elif not _is_whole(pair):
+            problems.append(_half_character(self._pair_column, pair))
+        else:
+            return pair
         return None
 
-    def _value(self, name: str, task: Task, raw: object, *, text: str, problems: list[tuple[str, str]]) -> Any | None:  # noqa: ANN401  each kind of task has its own
+    def _value(self, name: str, task: Task, raw: object, *, row: Row, problems: list[tuple[str, str]]) -> Any | None:  # noqa: ANN401  each kind of task has its own
         column = self._fields.get(name, name)
         called = name if column == name else f"{name} (column {column!r})"
         if not _is_whole(raw):
             problems.append(_half_character(called, raw))
             return None
         found: list[str] = []
-        value = task.read(raw, text, found)
+        value = self._readings[name](raw, row, found)
+        if value is not None:
+            task.check(value, pair=row.pair, problems=found)
+            if task.per_token:
+                _check_length(value, row.tokens, found)
         problems += ((f"{called}: {problem}", "") for problem in found)
         allowed = self._allowed.get(name)
         if value is not None and allowed and isinstance(task, LabelledTask):
@@ -133,7 +184,7 @@ class RowCheck:
         faults = [
             Fault(self._name, f"the file must have the column {column!r}, which `fields` gives for {name}. {found}")
             for name, column in absent.items()
-            if name != "text"
+            if name != TEXT
             for found in [self._found([column])]
         ]
         if faults or self._any_label:
@@ -147,6 +198,14 @@ class RowCheck:
         columns = self._columns.keys() - {self._text_column}
         hints = (did_you_mean(column, columns - {column}) for column in wanted)
         return f"Found the columns {_listed(list(self._columns))}{next(filter(None, hints), '.')}"
+
+
+def _check_length(value: Sequence[object], tokens: Sequence[int] | None, problems: list[str]) -> None:
+    if tokens is None:
+        problems.append("a row must come with the `tokens` that are labelled. Found none.")
+    elif len(value) != len(tokens) // 2:
+        rule = f"a row must have one item for each of its {len(tokens) // 2} tokens."
+        problems.append(f"{rule} Found {len(value)}.")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,11 +1,12 @@
 """All rows that a recipe names, checked as a whole before anything is trained."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from polyhead.data.reading import RowsRead, read_rows
 from polyhead.data.rows import Rows
+from polyhead.data.splitting import split_rows
 from polyhead.errors import DataError, Fault
 from polyhead.tasks.base import LabelledTask, Task
 
@@ -54,8 +55,13 @@ def load_dataset(recipe: "Recipe") -> Dataset:
 def read_dataset(recipe: "Recipe") -> tuple[Dataset, tuple[Fault, ...]]:
     """Read what can be read of a recipe's rows, and return all that is wrong beside it."""
     train = read_rows(recipe.data.train, recipe.tasks, folder=recipe.folder)
-    trained = _trained_labels(train.rows, recipe.tasks)
     dev = test = None
+    if recipe.data.split is not None:
+        shares = {"dev": recipe.data.split.dev, "test": recipe.data.split.test}
+        parts = split_rows(train.rows, shares, seed=recipe.training.seed)
+        train = replace(train, rows=parts["train"])
+        dev, test = (RowsRead(parts[name], (), ()) if shares[name] else None for name in ("dev", "test"))
+    trained = _trained_labels(train.rows, recipe.tasks)
     if recipe.data.dev:
         # Labels of a file that could not be read are not known: dev rows are then judged by nothing.
         known = {} if train.file_faults else trained

@@ -1,12 +1,14 @@
 """Read the files of a split into rows: every bad row is left out and named, and every file is read to its end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyhead.data.checking import AllowedLabels, RowCheck
-from polyhead.data.formats import READERS, reader_of
+from polyhead.data.formats.base import DataFile, Record
+from polyhead.data.formats.choice import FORMATS, format_of, may_be_hub_id
+from polyhead.data.formats.files import UNPACKING_ERRORS
 from polyhead.data.rows import Rows
 from polyhead.data.storage import RowsWriter
 from polyhead.errors import DataError, Fault, did_you_mean
@@ -55,35 +57,86 @@ def read_rows(
     with RowsWriter(tasks) as writer:
         for source in sources:
             check = RowCheck(source.path, source.fields, tasks=tasks, allowed=allowed)
-            file_faults += _read_file(source.path, folder=folder, check=check, writer=writer)
+            file_faults += _read_file(source, folder=folder, check=check, writer=writer)
             faults += check.faults
         return RowsRead(writer.finish(), tuple(faults), tuple(file_faults))
 
 
-def _read_file(name: str, *, folder: Path, check: RowCheck, writer: RowsWriter) -> Sequence[Fault]:
-    path = folder / name
-    reader = reader_of(path)
+def records_of(source: "DataSource", *, folder: Path, faults: list[Fault]) -> Iterator[tuple[int, Record]]:
+    """Read the records of a file, folder or data set as they stand, each with its line or number.
+
+    Raises:
+        DataError: it is absent, or none of the formats that there are.
+        OSError: it cannot be read.
+    """
+    path = folder / source.path
+    named = source.format == "huggingface" or (source.format is None and may_be_hub_id(source.path))
+    hub = named and not path.exists()
+    if not hub and not path.exists():
+        raise _refused(_no_file(source.path, path))
+    form = "huggingface" if hub else source.format or format_of(path)
+    if form is None:
+        raise _refused(_no_format(source.path, path))
+    if path.is_dir() != FORMATS[form].is_folder and not hub:
+        held = "a folder" if path.is_dir() else "a file"
+        raise _refused(Fault(source.path, f"the format {form} is {FORMATS[form].place}. Found {held}."))
+    file = DataFile(
+        path=path,
+        name=source.path,
+        columns=source.columns or (),
+        split=source.split,
+        subset=source.subset,
+        wanted=frozenset(source.fields.values()),
+    )
+    return FORMATS[form].reader(file, faults)
+
+
+def texts_of(source: "DataSource", *, folder: Path) -> Iterator[str]:
+    """Read the texts of a file only, without a look at its labels.
+
+    Raises:
+        DataError: it is absent, or none of the formats that there are.
+        OSError: it cannot be read.
+    """
+    check = RowCheck(source.path, source.fields, tasks={}, allowed={})
+    for line, record in records_of(source, folder=folder, faults=[]):
+        row = check.row(line, record)
+        if row is not None:
+            yield row.text
+
+
+def _read_file(source: "DataSource", *, folder: Path, check: RowCheck, writer: RowsWriter) -> Sequence[Fault]:
+    name = source.path
     try:
-        if not path.is_file():
-            return [_no_file(name, path)]
-        if reader is None:
-            rule = f"a data file must end in {', '.join(READERS)}. Found {path.suffix or 'no ending'!r}."
-            return [Fault(name, rule, "Bring it to JSON Lines: one JSON object on each line.")]
+        records = records_of(source, folder=folder, faults=check.faults)
         writer.begin_file(name)
-        for line, record in reader(path, name=name, faults=check.faults):
+        for line, record in records:
             row = check.row(line, record)
             if row is not None:
-                writer.add(line, *row)
+                writer.add(line, row)
     except DataError as error:
         return error.faults
     except OSError as error:
         return [Fault(name, f"the file must be readable. Found: {error.strerror or error}.")]
+    except UNPACKING_ERRORS as error:
+        return [Fault(name, f"the packed file must be whole. Found: {error}.", "Pack it again.")]
     return check.finish()
 
 
-def _no_file(name: str, path: Path) -> Fault:
+def _refused(fault: Fault) -> DataError:
+    return DataError(f"{fault.where} cannot be read", [fault])
+
+
+def _no_format(name: str, path: Path) -> Fault:
     if path.is_dir():
-        return Fault(name, "a data file must be a file. Found a folder.", "Name the files in it one by one.")
+        rule = "a folder must hold `seq.in`, or a data set that `save_to_disk` wrote. Found neither."
+        return Fault(name, rule, "Name the files in it one by one.")
+    endings = ", ".join(ending for form in FORMATS.values() for ending in form.endings)
+    rule = f"a data file must end in {endings}, or be told by `format`. Found {path.suffix or 'no ending'!r}."
+    return Fault(name, rule, f"Give the source `format = …`: one of {', '.join(FORMATS)}.")
+
+
+def _no_file(name: str, path: Path) -> Fault:
     siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
     hint = did_you_mean(path.name, siblings) or "."
     return Fault(name, f"the file must exist. Found nothing at {str(path)!r}{hint}")

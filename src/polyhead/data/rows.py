@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from polyhead.data.columns import FILE, LINE, TEXT, column_of
+from polyhead.data.columns import FILE, LINE, PAIR, TEXT, TOKENS, column_of
 from polyhead.spans import Booleans, Integers
 from polyhead.tasks.base import LabelledTask, Task
+from polyhead.text.tokens import Passage
 
 
 class Rows:
@@ -64,6 +65,26 @@ class Rows:
         from_column = self.tasks[task].from_column
         return [None if cell is None else from_column(cell) for cell in self._cells(column_of(task), indices)]
 
+    def pairs(self, indices: Sequence[int] | Integers) -> list[str | None]:
+        """Return the second texts of some rows (`text_pair`), in the order asked; nothing where there is none."""
+        return self._cells(PAIR, indices) if PAIR in self._chunks else [None] * len(indices)
+
+    def passages(self, indices: Sequence[int] | Integers) -> list[Passage]:
+        """Return some rows as the encoder reads them, in the order asked."""
+        parts = zip(self.texts(indices), self.pairs(indices), self.tokens(indices), strict=True)
+        return [Passage(text, pair, tokens) for text, pair, tokens in parts]
+
+    def tokens(self, indices: Sequence[int] | Integers) -> list[Integers | None]:
+        """Return the borders of the tokens that came with some rows, in the order asked.
+
+        Returns:
+            Code points `[start, end)` in the text, shape `(tokens, 2)`; nothing where a row came without tokens.
+        """
+        if TOKENS not in self._chunks:
+            return [None] * len(indices)
+        cells = self._cells(TOKENS, indices)
+        return [None if cell is None else np.array(cell, dtype=np.int64).reshape(-1, 2) for cell in cells]
+
     def place(self, index: int) -> str:
         """Say where a row comes from, as `file:line`."""
         (file,), (line,) = self._cells(FILE, [index]), self._cells(LINE, [index])
@@ -78,10 +99,11 @@ class Rows:
         for start in range(0, len(self), batch):
             yield range(start, min(start + batch, len(self)))
 
-    def every_text(self) -> Iterator[str]:
-        """Yield all texts, read a batch at a time."""
-        for indices in self.iterate():
-            yield from self.texts(indices)
+    def only(self, kept: Sequence[int] | Integers) -> "Rows":
+        """Return some of the rows, in their order, numbered anew; nothing is copied on disk."""
+        dropped = np.ones(len(self), dtype=bool)
+        dropped[np.asarray(kept, dtype=np.int64)] = False
+        return self.without(np.flatnonzero(dropped))
 
     def without(self, dropped: Sequence[int] | Integers) -> "Rows":
         """Return the rows less some of them, numbered anew; nothing is copied on disk."""

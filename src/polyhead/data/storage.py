@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from polyhead.data.columns import FILE, LINE, TEXT, column_of, schema_of
+from polyhead.data.columns import FILE, LINE, PAIR, TEXT, TOKENS, Row, column_of, schema_of
 from polyhead.data.rows import Rows
 from polyhead.errors import StorageError
 from polyhead.tasks.base import LabelledTask, Task
@@ -31,19 +31,20 @@ class RowsWriter:
 
     def __init__(self, tasks: Mapping[str, Task]) -> None:
         self._tasks = dict(tasks)
-        self._schema = schema_of(tasks)
+        self._columns = [(name, column_of(name), task) for name, task in tasks.items()]
         self._labelled_tasks = {name: task for name, task in tasks.items() if isinstance(task, LabelledTask)}
         self._label_counts = {name: Counter[str]() for name in self._labelled_tasks}
         self._files: list[str] = []
-        self._held: dict[str, list[Any]] = {name: [] for name in self._schema.names}
+        self._optional: tuple[str, ...] = ()
+        self._held = self._empty()
         self._characters = 0
+        self._paths: list[Path] = []
 
     def __enter__(self) -> Self:
         try:
             # What is mapped outlives its name in the file system, so no run, not even a killed one, leaves it behind.
             self._folder = TemporaryDirectory(prefix="polyhead-rows-", ignore_cleanup_errors=True)
-            self._path = Path(self._folder.name) / "rows.arrow"
-            self._writer = pa.ipc.new_file(str(self._path), self._schema)
+            self._writer = self._open()
         except OSError as error:
             raise _storage_error(error) from error
         return self
@@ -53,35 +54,56 @@ class RowsWriter:
     ) -> None:
         self._folder.cleanup()
 
+    def _open(self) -> pa.RecordBatchFileWriter:
+        self._schema = schema_of(self._tasks, self._optional)
+        self._paths.append(Path(self._folder.name) / f"rows-{len(self._paths)}.arrow")
+        return pa.ipc.new_file(str(self._paths[-1]), self._schema)
+
+    def _empty(self) -> dict[str, list[Any]]:
+        return {name: [] for name in schema_of(self._tasks, self._optional).names}
+
     def begin_file(self, name: str) -> None:
         """Say which file the next rows come from."""
         self._files.append(name)
 
-    def add(self, line: int, text: str, values: Mapping[str, Any]) -> None:
-        """Add one row; `values` holds the normal value of each task that it is labelled for."""
-        held = self._held
-        held[TEXT].append(text)
+    def add(self, line: int, row: Row) -> None:
+        """Add one row, which came from a line of the newest file."""
+        held, values = self._held, row.values
+        held[TEXT].append(row.text)
         held[FILE].append(len(self._files) - 1)
         held[LINE].append(line)
-        for name, task in self._tasks.items():
+        for name, column, task in self._columns:
             value = values.get(name)
-            held[column_of(name)].append(None if value is None else task.to_column(value))
+            held[column].append(None if value is None else task.to_column(value))
         for name, task in self._labelled_tasks.items():
             if name in values:
                 counter = self._label_counts[name]
                 for label in task.labels_in(values[name]):
                     counter[label] += 1
-        self._characters += len(text)
+        for name, given in ((PAIR, row.pair), (TOKENS, row.tokens)):
+            if name in held:
+                held[name].append(given)
+            elif given is not None:
+                self._widen(name, given)
+        self._characters += len(row.text) + len(row.pair or "")
         if len(held[TEXT]) >= ROWS_HELD or self._characters >= CHARACTERS_HELD:
             self._flush()
 
+    def _widen(self, column: str, first: object) -> None:
+        """Begin an optional column at the newest row; the rows before it have nothing there."""
+        self._optional = (*self._optional, column)
+        self._held[column] = [*[None] * (len(self._held[TEXT]) - 1), first]
+
     def _flush(self) -> None:
-        columns = [pa.array(self._held[field.name], type=field.type) for field in self._schema]
         try:
+            if len(self._held) > len(self._schema):
+                self._writer.close()
+                self._writer = self._open()
+            columns = [pa.array(self._held[field.name], type=field.type) for field in self._schema]
             self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
         except OSError as error:
             raise _storage_error(error) from error
-        self._held = {name: [] for name in self._schema.names}
+        self._held = self._empty()
         self._characters = 0
 
     def finish(self) -> Rows:
@@ -90,10 +112,24 @@ class RowsWriter:
             self._flush()
         try:
             self._writer.close()
-            table = pa.ipc.open_file(pa.memory_map(str(self._path))).read_all()
+            tables = [pa.ipc.open_file(pa.memory_map(str(path))).read_all() for path in self._paths]
         except OSError as error:
             raise _storage_error(error) from error
+        table = pa.Table.from_batches(
+            [_widened(batch, self._schema) for table in tables for batch in table.to_batches()], schema=self._schema
+        )
         return Rows(table, files=self._files, tasks=self._tasks, label_counts=self._label_counts)
+
+
+def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Give a batch that was written before an optional column began that column, empty."""
+    if len(batch.schema) == len(schema):
+        return batch
+    columns = [
+        batch.column(field.name) if field.name in batch.schema.names else pa.nulls(len(batch), field.type)
+        for field in schema
+    ]
+    return pa.record_batch(columns, schema=schema)
 
 
 def _storage_error(error: OSError) -> StorageError:

@@ -34,7 +34,9 @@ SAMPLE = 200_000
 """Texts that the tokenizer learns from; more hardly change its subwords."""
 
 
-def build_compact(texts: Iterable[str], seed: int, *, max_tokens: int = POSITIONS) -> LoadedEncoder:
+def build_compact(
+    texts: Iterable[str], seed: int, *, max_tokens: int = POSITIONS, overlap: float | None = None
+) -> LoadedEncoder:
     """Make an untrained encoder, and a tokenizer trained on the texts. The same texts and seed give the same.
 
     It attends by relative position and begins with a convolution, which learn words from few texts sooner than
@@ -44,6 +46,7 @@ def build_compact(texts: Iterable[str], seed: int, *, max_tokens: int = POSITION
         texts: what the tokenizer learns its subwords from.
         seed: fixes the weights.
         max_tokens: the longest input, special tokens included.
+        overlap: share of a long text's window that the next window reads too; without it, long texts are cut.
 
     Reference:
         He et al. 2021, https://arxiv.org/abs/2006.03654
@@ -59,6 +62,7 @@ def build_compact(texts: Iterable[str], seed: int, *, max_tokens: int = POSITION
         max_tokens=min(max_tokens, POSITIONS),
         padding_id=vocabulary[PADDING],
         filler_id=vocabulary[FIRST],
+        overlap=overlap,
     )
     return LoadedEncoder(module.eval(), text_tokenizer, WIDTH)
 

@@ -11,8 +11,9 @@ from transformers import AutoModel, PreTrainedModel
 
 from polyhead.model.compact import COMPACT, build_compact
 from polyhead.model.encoder import load_configuration, position_limit, without_pooling_layer
+from polyhead.model.forward import count_passes, head_levels
 from polyhead.model.heads import build_head
-from polyhead.model.multitask import MultiTaskModel, head_levels
+from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.pooling import build_pooling
 from polyhead.model.sources import locate
 from polyhead.model.spelling import fold
@@ -169,7 +170,7 @@ def _describe(encoder: PreTrainedModel, tasks: Mapping[str, Task], *, shape: _Sh
         tasks=described,
         shared=plain + sum(_count(part) for part in beside),
         sharing=shape.sharing.kind,
-        passes=branches.passes(tuple(head_levels(tasks))),
+        passes=count_passes(branches, tasks),
         branches=_count(branches) + _count(encoder) - plain,
     )
 

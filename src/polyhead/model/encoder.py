@@ -55,7 +55,7 @@ def load_encoder(settings: "EncoderSettings", *, folder: Path) -> LoadedEncoder:
     width = state_width(module)
     limit = min(settings.max_tokens, position_limit(module))
     with quiet():
-        tokenizer = load_tokenizer(source, module, max_tokens=limit)
+        tokenizer = load_tokenizer(source, module, max_tokens=limit, overlap=settings.overlap)
     return LoadedEncoder(module, tokenizer, width)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,13 @@ from transformers import PreTrainedModel
 from polyhead.errors import UsageError, did_you_mean
 from polyhead.model.compact import COMPACT, build_compact
 from polyhead.model.encoder import load_encoder, state_width
+from polyhead.model.forward import count_passes, forward, head_levels, takes_types, token_types
 from polyhead.model.heads import build_head
 from polyhead.model.outputs import Outputs
+from polyhead.model.packed.states import TokenStates, encode
 from polyhead.model.pooling import build_pooling
 from polyhead.model.saving import push, read_model, save_model
+from polyhead.recipe_toml import tupled
 from polyhead.sharing.base import Sharing
 from polyhead.sharing.hard import Hard
 from polyhead.tasks.base import HeadTask, Task
@@ -54,6 +57,7 @@ class MultiTaskModel(nn.Module):
         self.tokenizer = tokenizer
         self.tasks = dict(tasks)
         self.width = state_width(encoder)
+        self.separator = tokenizer.separator_id if takes_types(encoder) else None
         self.embedding_width = projection or self.width
         self.pooling = build_pooling(pooling, self.width)
         self.projection = None if projection is None else nn.Linear(self.width, projection)
@@ -86,7 +90,7 @@ class MultiTaskModel(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             if settings.name == COMPACT:
-                loaded = build_compact(texts, seed, max_tokens=settings.max_tokens)
+                loaded = build_compact(texts, seed, max_tokens=settings.max_tokens, overlap=settings.overlap)
             else:
                 loaded = load_encoder(settings, folder=recipe.folder)
             torch.default_generator.manual_seed(seed)
@@ -152,7 +156,15 @@ class MultiTaskModel(nn.Module):
         push(self, repo_id, private=private)
 
     def tensors(self, batch: TokenBatch) -> dict[str, Tensor]:
-        """Put a batch of tokens where the model is: `input_ids` and `attention_mask`, shape `(batch, tokens)`."""
+        """Put a batch of tokens where the model is: `input_ids` and `attention_mask`, shape `(batch, tokens)`.
+
+        Raises:
+            UsageError: a text is longer than what the encoder reads at once.
+        """
+        if batch.ids.shape[1] > self.tokenizer.max_tokens:
+            rule = f"`batch` must have at most {self.tokenizer.max_tokens} tokens a text. Found {batch.ids.shape[1]}"
+            message = f"{rule}. Make it with `tokenizer.window_batch`, or ask a `Predictor`, which joins windows."
+            raise UsageError(message)
         device = self.encoder.device
         return {
             "input_ids": torch.from_numpy(batch.ids).to(device),
@@ -160,66 +172,57 @@ class MultiTaskModel(nn.Module):
         }
 
     def forward(self, batch: Mapping[str, Tensor], tasks: Sequence[str] | None = None) -> Outputs:
-        """Run the encoder once, and the heads that are asked for.
+        """Run the encoder, once where the tasks share a pass, and the heads that are asked for.
 
         Args:
             batch: what `tensors` gives.
-            tasks: names of tasks; all when absent. The embedding is always there.
+            tasks: names of tasks; all when absent. Where the tasks share a pass the embedding is always there.
 
         Raises:
             UsageError: there is no task of a name.
         """
         names = self._asked(tasks)
-        mask = batch["attention_mask"].bool()
-        states = self._states(batch, names)
-        plain = self._plain(batch, states, asked=tasks)
-        pooled: dict[int, Tensor] = {}
-        logits: dict[str, Tensor] = {}
-        for name in names:
-            read = self.branches.read(name, states[name], mask)
-            if read is None and self.tasks[name].level == "text":
-                # Tasks that share a pass share the pooling too.
-                key = id(states[name])
-                read = pooled[key] = pooled[key] if key in pooled else self.pool(states[name], mask)
-            logits[name] = self.head(name)(states[name] if read is None else read)
-        if plain is None:
-            tokens = next(iter(states.values()))
-            return Outputs(logits, tokens.new_zeros((len(tokens), 0)), tokens)
-        return Outputs(logits, pooled[id(plain)] if id(plain) in pooled else self.pool(plain, mask), plain)
+        found = forward(self, batch, names, embeds=self._embeds(tasks))
+        # Their gradients come through the outputs, where several processes look for them.
+        parameters = {name: {key: own * 1.0 for key, own in self._parameters_of(name)} for name in names}
+        return Outputs(found.logits, found.embedding, found.states.padded, found.states.shared, parameters)
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         """Make one embedding of the states of a text: `(batch, tokens, width)` to `(batch, width)`."""
         embedding = self.pooling(states, mask)
         return embedding if self.projection is None else self.projection(embedding)
 
-    def _states(self, batch: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:
-        if not names:
-            return {}
-        if self.remembered is not None:
-            return dict.fromkeys(names, self.remembered.states(self.encoder, batch))
-        return self.branches.states(self.encoder, batch, names)
+    def encode(self, encoder: PreTrainedModel, batch: Mapping[str, Tensor]) -> TokenStates:
+        """Run one of the model's encoders over a batch."""
+        ids = batch["input_ids"]
+        types = None if self.separator is None else token_types(ids, self.separator)
+        return encode(encoder, ids, batch["attention_mask"], types=types)
 
-    def _plain(
-        self, batch: Mapping[str, Tensor], states: Mapping[str, Tensor], *, asked: Sequence[str] | None
-    ) -> Tensor | None:
-        """Return the states that the embedding is pooled from, where they are at hand or needed."""
-        if self.branches.one_pass and states:
-            return next(iter(states.values()))
-        if self.training and states:
-            return None
-        if asked and all(_head_name(name) in self.heads for name in asked):
-            return None
-        if self.remembered is not None:
-            return self.remembered.states(self.encoder, batch)
-        return self.branches.plain(self.encoder, batch)
+    def encoders(self) -> dict[str, PreTrainedModel]:
+        """Return every encoder by its place in the model; there are several where tasks have encoders of their own."""
+        further = {f"branches.{place}": encoder for place, encoder in self.branches.encoders_at().items()}
+        return {"encoder": self.encoder, **further}
 
-    def further_encoders(self) -> dict[str, PreTrainedModel]:
-        """Return the encoders beside the first, by their place in the model, where tasks have encoders of their own."""
-        return {f"branches.{place}": encoder for place, encoder in self.branches.encoders_at().items()}
+    def passes(self) -> int:
+        """Count the encoder passes that a text costs when every task is asked."""
+        return count_passes(self.branches, self.tasks)
+
+    def trained_tasks(self) -> dict[str, Task]:
+        """Return the tasks with the parameters of their heads as they are now, as numbers."""
+        found = {name: {key: _numbers(own) for key, own in self._parameters_of(name)} for name in self.tasks}
+        return {name: task.with_parameters(found[name]) if found[name] else task for name, task in self.tasks.items()}
+
+    def _parameters_of(self, task: str) -> list[tuple[str, nn.Parameter]]:
+        head = self.heads[_head_name(task)] if _head_name(task) in self.heads else nn.Identity()
+        return list(head.named_parameters(recurse=False))
 
     def head(self, task: str) -> nn.Module:
         """Return the head of a task."""
         return self.heads[_head_name(task)]
+
+    def _embeds(self, tasks: Sequence[str] | None) -> bool:
+        """Tell whether something is asked that the embedding answers."""
+        return not tasks or not all(_head_name(name) in self.heads for name in tasks)
 
     def _asked(self, tasks: Sequence[str] | None) -> list[str]:
         for name in tasks or ():
@@ -233,11 +236,11 @@ class MultiTaskModel(nn.Module):
         return [name for name in names if _head_name(name) in self.heads]
 
 
-def head_levels(tasks: Mapping[str, Task]) -> dict[str, str]:
-    """Return the level of each task that has a head."""
-    return {name: task.level for name, task in tasks.items() if isinstance(task, HeadTask)}
-
-
 def _head_name(task: str) -> str:
     # torch keeps names such as `type` and `keys` to itself.
     return f"task_{task}"
+
+
+def _numbers(parameter: Tensor) -> Any:  # noqa: ANN401  tuples as deep as the parameter has dimensions
+    values: Any = parameter.detach().double().cpu().tolist()
+    return tupled(values)

@@ -104,7 +104,11 @@ def read_model(folder: Path) -> SavedModel:
         message = f"{folder} must have {', '.join(absent)} in its manifest. The folder was altered; get it again."
         raise FolderError(message)
     tokenizer = TextTokenizer.from_folder(
-        folder, max_tokens=manifest.max_tokens, padding_id=manifest.padding_id, filler_id=manifest.filler_id
+        folder,
+        max_tokens=manifest.max_tokens,
+        padding_id=manifest.padding_id,
+        filler_id=manifest.filler_id,
+        overlap=manifest.overlap,
     )
     tensors = load_file(folder / HEADS)
     if PROJECTION in manifest.files:
@@ -145,7 +149,9 @@ def _plain_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
 def _beside_the_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
     every = model.state_dict().items()
     state = {name: tensor for name, tensor in every if not name.startswith(ENCODER) or MARK in name}
-    for place, encoder in model.further_encoders().items():
+    for place, encoder in model.encoders().items():
+        if encoder is model.encoder:
+            continue
         state = {name: tensor for name, tensor in state.items() if not name.startswith(f"{place}.")}
         state |= {f"{place}.{name}": tensor for name, tensor in plain_state(encoder).items()}
     return state
@@ -154,11 +160,12 @@ def _beside_the_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
 def _manifest_of(model: "MultiTaskModel") -> Manifest:
     tokenizer = model.tokenizer
     return Manifest(
-        tasks=model.tasks,
+        tasks=model.trained_tasks(),
         pooling=model.pooling.kind,
         projection=None if model.projection is None else model.projection.out_features,
         width=model.width,
         max_tokens=tokenizer.max_tokens,
+        overlap=tokenizer.overlap,
         padding_id=tokenizer.padding_id,
         filler_id=tokenizer.filler_id,
         sharing=model.sharing,

@@ -16,13 +16,16 @@ PADDING_ROLES = ("pad_token", "eos_token", "bos_token", "sep_token", "cls_token"
 FILLER_ROLES = ("bos_token", "eos_token", "cls_token", "pad_token")
 
 
-def load_tokenizer(folder: Path, module: PreTrainedModel, *, max_tokens: int) -> TextTokenizer:
+def load_tokenizer(
+    folder: Path, module: PreTrainedModel, *, max_tokens: int, overlap: float | None = None
+) -> TextTokenizer:
     """Load the tokenizer that lies beside an encoder.
 
     Args:
         folder: the encoder's folder.
         module: the encoder.
         max_tokens: the longest input wanted; the tokenizer's own limit is kept when that is lower.
+        overlap: share of a long text's window that the next window reads too; without it, long texts are cut.
 
     Raises:
         EncoderUnavailableError: there is no fast tokenizer, or it has more tokens than the encoder.
@@ -57,6 +60,7 @@ def load_tokenizer(folder: Path, module: PreTrainedModel, *, max_tokens: int) ->
         max_tokens=min(max_tokens, roles.model_max_length),
         padding_id=_first(ids, PADDING_ROLES),
         filler_id=_first(ids, FILLER_ROLES),
+        overlap=overlap,
     )
 
 

@@ -1,37 +1,34 @@
 """Answers for texts, whatever engine runs the encoder."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from itertools import islice
-from typing import Protocol
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from polyhead.answers import Answer, TaskAnswer
 from polyhead.errors import UsageError, did_you_mean
+from polyhead.runtime.engine import Engine, EngineOutputs
+from polyhead.runtime.windows import read
+from polyhead.runtime.workers import Workers
 from polyhead.spans import Floats, Integers
 from polyhead.tasks.base import Task
 from polyhead.text.planner import plan_batches
-from polyhead.text.tokens import TextTokenizer, TokenBatch, TokenizedText
+from polyhead.text.tokens import Passage, TextTokenizer, TokenBatch, TokenizedText
+
+Result = TypeVar("Result")
 
 WINDOW_TEXTS = 2048
 """Texts that are sorted by length together; also what a stream holds in memory at once."""
 
-BUDGET = 1024
+WINDOW_CHARACTERS = 4_000_000
+"""Characters after which a window ends, so that long texts are held in smaller numbers."""
+
+FEW_TEXTS = 4
+"""Texts for which threads are not worth starting."""
+
+BUDGET = 512
 """Padded tokens of a batch. Small batches keep a processor's activations in its cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOutputs:
-    """What an engine computes for a batch.
-
-    Args:
-        logits: by task, shape `(batch, outputs)` for texts or `(batch, tokens, outputs)` for words.
-        embedding: shape `(batch, width)`.
-    """
-
-    logits: Mapping[str, Floats]
-    embedding: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +37,8 @@ class EncoderPass:
 
     Args:
         tokenized: the texts.
-        batch: the same texts side by side, as the engine read them.
-        outputs: what the engine computed.
+        batch: the same texts side by side, long ones in their whole length.
+        outputs: what the engine computed, joined to whole texts.
     """
 
     tokenized: tuple[TokenizedText, ...]
@@ -49,37 +46,39 @@ class EncoderPass:
     outputs: EngineOutputs
 
 
-class Engine(Protocol):
-    """Runs the encoder once over a batch, and the heads that are asked for."""
-
-    def run(self, batch: TokenBatch, tasks: Sequence[str]) -> EngineOutputs:
-        """Compute the logits of the named tasks, and the embedding, in one pass."""
-        ...
-
-
 class Predictor:
-    """Answers every task about any number of texts, one encoder pass a text.
+    """Answers every task about any number of texts, one encoder pass a text, or one a window of long texts.
+
+    A text may be a string or a `Passage`, which holds a second text or the tokens that came with it.
 
     Args:
         tasks: the tasks that the model was trained for.
         tokenizer: the encoder's tokenizer.
         engine: what computes logits.
         budget: padded tokens of a batch.
+        threads: batches that are worked on at the same time; more than one needs an engine that many may call.
     """
 
     def __init__(
-        self, *, tasks: Mapping[str, Task], tokenizer: TextTokenizer, engine: Engine, budget: int = BUDGET
+        self,
+        *,
+        tasks: Mapping[str, Task],
+        tokenizer: TextTokenizer,
+        engine: Engine,
+        budget: int = BUDGET,
+        threads: int = 1,
     ) -> None:
         self.tasks = dict(tasks)
         self._tokenizer = tokenizer
         self._engine = engine
         self._budget = budget
+        self._threads = threads
 
-    def predict(self, texts: Sequence[str], tasks: Sequence[str] | None = None) -> list[Answer]:
+    def predict(self, texts: Sequence[str | Passage], tasks: Sequence[str] | None = None) -> list[Answer]:
         """Answer the tasks about each text, in the order of the texts.
 
         Args:
-            texts: any Unicode texts, empty ones too.
+            texts: any Unicode texts, empty and long ones too, or passages.
             tasks: names of the tasks to answer; all when absent. Heads that are not asked are not computed.
 
         Raises:
@@ -87,31 +86,33 @@ class Predictor:
         """
         return list(self.stream(_checked_list(texts), tasks))
 
-    def stream(self, texts: Iterable[str], tasks: Sequence[str] | None = None) -> Iterator[Answer]:
+    def stream(self, texts: Iterable[str | Passage], tasks: Sequence[str] | None = None) -> Iterator[Answer]:
         """Answer like `predict` for texts without end, holding a few thousand of them at a time."""
         names = self._checked(tasks)
-        for window in _windows(texts):
-            yield from self._answer(window, names)
 
-    def embed(self, texts: Sequence[str]) -> Floats:
+        def answered(tokenized: Sequence[TokenizedText]) -> Sequence[Answer]:
+            return self.answers(self.run(tokenized, names), [names] * len(tokenized))
+
+        yield from self._each_text(texts, names, answered)
+
+    def embed(self, texts: Sequence[str | Passage]) -> Floats:
         """Return the sentence embeddings, float32, shape `(texts, width)`."""
-        rows: list[Floats] = []
-        for window in _windows(_checked_list(texts)):
-            found: list[Floats] = [np.empty(0)] * len(window)
-            for indices, _, outputs in self._run(window, ()):
-                for index, vector in zip(indices, outputs.embedding, strict=True):
-                    found[index] = vector
-            rows += found
+
+        def embedded(tokenized: Sequence[TokenizedText]) -> Sequence[Floats]:
+            return list(self.run(tokenized, ()).outputs.embedding)
+
+        rows = list(self._each_text(_checked_list(texts), (), embedded))
         return np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), dtype=np.float32)
 
-    def tokenize(self, texts: Sequence[str], tasks: Sequence[str]) -> list[TokenizedText]:
+    def tokenize(self, texts: Sequence[str | Passage], tasks: Sequence[str]) -> list[TokenizedText]:
         """Turn texts into what `run` takes, for the tasks that will be asked about them."""
         return self._tokenizer.tokenize(texts, words=any(self.tasks[name].level == "words" for name in tasks))
 
     def run(self, tokenized: Sequence[TokenizedText], tasks: Sequence[str]) -> EncoderPass:
         """Run the encoder once over texts of different callers, with every head that one of them asks for."""
-        batch = self._tokenizer.batch(tokenized)
-        return EncoderPass(tuple(tokenized), batch, self._engine.run(batch, tasks))
+        asked = {name: self.tasks[name] for name in tasks}
+        batch, outputs = read(self._engine, self._tokenizer, tokenized, tasks=asked, budget=self._budget)
+        return EncoderPass(tuple(tokenized), batch, outputs)
 
     def answers(self, found: EncoderPass, asked: Sequence[Sequence[str]]) -> list[Answer]:
         """Decode a pass: each text gets the answers of its own tasks.
@@ -126,33 +127,38 @@ class Predictor:
             # Texts that were not asked about words may lack their borders, so they may not stand beside the others.
             apart = len(rows) < len(asked)
             part = self._tokenizer.batch([found.tokenized[row] for row in rows]) if apart else found.batch
-            logits = found.outputs.logits[name][rows]
+            logits = found.outputs.of(name)[rows] if apart else found.outputs.of(name)
             if self.tasks[name].level == "words":
                 logits = logits[:, : part.ids.shape[1]]
             for row, answer in zip(rows, self.tasks[name].decode(logits, part), strict=True):
                 given[row][name] = answer
-        truncated = found.batch.truncated.tolist()
         return [
-            Answer(text, cut, {name: answers[name] for name in names})
-            for text, cut, answers, names in zip(found.batch.texts, truncated, given, asked, strict=True)
+            Answer(text.text, text.truncated, {name: answers[name] for name in names}, text.passes)
+            for text, answers, names in zip(found.tokenized, given, asked, strict=True)
         ]
 
-    def _answer(self, texts: Sequence[str], names: Sequence[str]) -> list[Answer]:
-        answers: list[Answer | None] = [None] * len(texts)
-        for indices, batch, outputs in self._run(texts, names):
-            decoded = [self.tasks[name].decode(outputs.logits[name], batch) for name in names]
-            for row, index in enumerate(indices):
-                given: dict[str, TaskAnswer] = {name: of[row] for name, of in zip(names, decoded, strict=True)}
-                answers[index] = Answer(batch.texts[row], bool(batch.truncated[row]), given)
-        return [answer for answer in answers if answer is not None]
+    def _each_text(
+        self,
+        texts: Iterable[str | Passage],
+        names: Sequence[str],
+        work: Callable[[Sequence[TokenizedText]], Sequence[Result]],
+    ) -> Iterator[Result]:
+        """Give the texts to the workers in batches, and yield what comes of each text in the order of the texts."""
 
-    def _run(self, texts: Sequence[str], names: Sequence[str]) -> Iterator[tuple[list[int], TokenBatch, EngineOutputs]]:
-        words = any(self.tasks[name].level == "words" for name in names)
-        tokenized = self._tokenizer.tokenize(texts, words=words)
-        lengths: Integers = np.array([len(item) for item in tokenized])
-        for indices in plan_batches(lengths, budget=self._budget):
-            batch = self._tokenizer.batch([tokenized[index] for index in indices])
-            yield indices.tolist(), batch, self._engine.run(batch, names)
+        def tokenized(window: Sequence[str | Passage]) -> _Window[Result]:
+            return _Window(self.tokenize(window, names), budget=self._budget)
+
+        def worked(job: tuple[_Window[Result], Integers]) -> tuple[_Window[Result], Integers, Sequence[Result]]:
+            window, indices = job
+            return window, indices, work([window.tokenized[index] for index in indices])
+
+        with Workers(self._threads if not _are_few(texts) else 1) as workers:
+            # One window is tokenized while the one before is answered.
+            windows = workers.each(tokenized, _windows(texts), ahead=1)
+            jobs = ((window, indices) for window in windows for indices in window.batches)
+            for window, indices, results in workers.each(worked, jobs):
+                if window.is_complete_with(indices, results):
+                    yield from window.results()
 
     def _checked(self, tasks: Sequence[str] | None) -> tuple[str, ...]:
         if tasks is None:
@@ -160,28 +166,54 @@ class Predictor:
         for name in tasks:
             if name not in self.tasks:
                 known = ", ".join(map(repr, self.tasks))
-                message = (
-                    f"`tasks` must name tasks of the model: {known}. Found {name!r}{did_you_mean(name, self.tasks)}."
-                )
+                found = f"Found {name!r}{did_you_mean(name, self.tasks)}."
+                message = f"`tasks` must name tasks of the model: {known}. {found}"
                 raise UsageError(message)
         return tuple(dict.fromkeys(tasks))
 
 
-def _checked_list(texts: Sequence[str]) -> Sequence[str]:
+class _Window(Generic[Result]):
+    """Texts that are sorted by length together, and what has come of them."""
+
+    def __init__(self, tokenized: Sequence[TokenizedText], *, budget: int) -> None:
+        self.tokenized = tokenized
+        self.batches = plan_batches([len(text) for text in tokenized], budget=budget)
+        self._found: dict[int, Result] = {}
+
+    def is_complete_with(self, indices: Integers, results: Sequence[Result]) -> bool:
+        """Take in the results of a batch, and tell whether those of all batches are there."""
+        self._found.update(zip(indices.tolist(), results, strict=True))
+        return len(self._found) == len(self.tokenized)
+
+    def results(self) -> Iterator[Result]:
+        """Yield the results in the order of the texts."""
+        for index in range(len(self.tokenized)):
+            yield self._found[index]
+
+
+def _are_few(texts: Iterable[str | Passage]) -> bool:
+    return isinstance(texts, Sized) and len(texts) <= FEW_TEXTS
+
+
+def _checked_list(texts: Sequence[str | Passage]) -> Sequence[str | Passage]:
     if isinstance(texts, str):
         message = "`texts` must be a list of strings. Found one string; put it in a list."
         raise UsageError(message)
     return texts
 
 
-def _windows(texts: Iterable[str]) -> Iterator[list[str]]:
-    source = iter(texts)
-    seen = 0
-    while window := list(islice(source, WINDOW_TEXTS)):
-        for index, text in enumerate(window):
-            # Callers without type checkers pass None and numbers, which come from files.
-            if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-                message = f"`texts[{seen + index}]` must be a string. Found {text!r}."
-                raise UsageError(message)
-        seen += len(window)
+def _windows(texts: Iterable[str | Passage]) -> Iterator[list[str | Passage]]:
+    window: list[str | Passage] = []
+    characters = 0
+    for index, text in enumerate(texts):
+        # Callers without type checkers pass None and numbers, which come from files.
+        if not isinstance(text, str | Passage):  # pyright: ignore[reportUnnecessaryIsInstance]
+            message = f"`texts[{index}]` must be a string. Found {text!r}."
+            raise UsageError(message)
+        window.append(text)
+        characters += len(text if isinstance(text, str) else text.text)
+        if len(window) == WINDOW_TEXTS or characters >= WINDOW_CHARACTERS:
+            yield window
+            window, characters = [], 0
+    if window:
         yield window

@@ -2,11 +2,15 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+from torch import nn
 
 from polyhead.errors import MissingExtraError
-from polyhead.sharing._branches import TURN, Batch, Branches, encode
+from polyhead.sharing._branches import TURN, Batch, Branches, Encode
+
+if TYPE_CHECKING:
+    from polyhead.model.packed.states import TokenStates
 
 MARK = "lora_"
 """What peft puts into the names of an adapter's weights."""
@@ -49,8 +53,10 @@ class AdapterBranches(Branches):
             parameter.requires_grad_(trained.get(plain_name(name), True))
         encoder.eval()
 
-    def states(self, encoder: nn.Module, batch: Batch, tasks: Sequence[str]) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
+    def states(
+        self, encoder: nn.Module, batch: Batch, tasks: Sequence[str], *, encode: Encode
+    ) -> "dict[str, TokenStates]":
+        found: dict[str, TokenStates] = {}
         for adapter in dict.fromkeys(self._adapter[task] for task in tasks):
             with TURN:
                 _switch(encoder, adapter)
@@ -58,7 +64,7 @@ class AdapterBranches(Branches):
             found |= {task: states for task in tasks if self._adapter[task] == adapter}
         return found
 
-    def plain(self, encoder: nn.Module, batch: Batch) -> Tensor:
+    def plain(self, encoder: nn.Module, batch: Batch, *, encode: Encode) -> "TokenStates":
         with TURN:
             _switch(encoder, None)
             return encode(encoder, batch)

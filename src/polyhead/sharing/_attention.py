@@ -1,12 +1,16 @@
 """Attention that each task has for itself, over the states that all share."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from polyhead.errors import UsageError
-from polyhead.sharing._branches import Batch, Branches, encode
+from polyhead.sharing._branches import Batch, Branches, Encode
+
+if TYPE_CHECKING:
+    from polyhead.model.packed.states import TokenStates
 
 
 class AttentionBranches(Branches):
@@ -30,7 +34,9 @@ class AttentionBranches(Branches):
             {_name(task): Reader(level, width=width, heads=heads, dropout=dropout) for task, level in levels.items()}
         )
 
-    def states(self, encoder: nn.Module, batch: Batch, tasks: Sequence[str]) -> dict[str, Tensor]:
+    def states(
+        self, encoder: nn.Module, batch: Batch, tasks: Sequence[str], *, encode: Encode
+    ) -> "dict[str, TokenStates]":
         return dict.fromkeys(tasks, encode(encoder, batch))
 
     def read(self, task: str, states: Tensor, mask: Tensor) -> Tensor | None:

@@ -1,13 +1,19 @@
 """The live side of sharing: from an encoder to the token states that each task reads."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torch import Tensor, nn
 
+if TYPE_CHECKING:
+    from polyhead.model.packed.states import TokenStates
+
 Batch = Mapping[str, Tensor]
+Encode: TypeAlias = "Callable[[Any, Batch], TokenStates]"
+"""Runs an encoder once over a batch, without padding where it can."""
+
 TURN = RLock()
 """Held while an encoder is other than it stands; threads that answer at once wait for each other."""
 
@@ -19,16 +25,19 @@ class Branches(nn.Module, ABC):
     """Whether all tasks read the same states, which the embedding is pooled from too."""
 
     @abstractmethod
-    def states(self, encoder: nn.Module, batch: Batch, tasks: Sequence[str]) -> dict[str, Tensor]:
-        """Compute the token states that each task reads, shape `(batch, tokens, width)`.
+    def states(
+        self, encoder: nn.Module, batch: Batch, tasks: Sequence[str], *, encode: Encode
+    ) -> "dict[str, TokenStates]":
+        """Compute the token states that each task reads.
 
         Args:
             encoder: the shared encoder.
             batch: `input_ids` and `attention_mask`, shape `(batch, tokens)`.
-            tasks: the tasks that are asked.
+            tasks: the tasks that are asked; one at least.
+            encode: runs an encoder.
         """
 
-    def plain(self, encoder: nn.Module, batch: Batch) -> Tensor:
+    def plain(self, encoder: nn.Module, batch: Batch, *, encode: Encode) -> "TokenStates":
         """Compute the states of the encoder alone, as any library that opens its folder does."""
         return encode(encoder, batch)
 
@@ -64,10 +73,7 @@ class OnePass(Branches):
 
     one_pass = True
 
-    def states(self, encoder: nn.Module, batch: Batch, tasks: Sequence[str]) -> dict[str, Tensor]:
+    def states(
+        self, encoder: nn.Module, batch: Batch, tasks: Sequence[str], *, encode: Encode
+    ) -> "dict[str, TokenStates]":
         return dict.fromkeys(tasks, encode(encoder, batch))
-
-
-def encode(encoder: nn.Module, batch: Batch) -> Tensor:
-    """Run an encoder once: token states of shape `(batch, tokens, width)`."""
-    return encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from polyhead.sharing._branches import TURN, Batch, Branches, encode
+from polyhead.sharing._branches import TURN, Batch, Branches, Encode
+
+if TYPE_CHECKING:
+    from polyhead.model.packed.states import TokenStates
 
 BATCHED_DIMENSIONS = 3
 
@@ -28,7 +31,9 @@ class TiedEncoders(Branches):
         self.strength = strength
         self.encoders = nn.ModuleList(deepcopy(encoder) for _ in tasks[1:])
 
-    def states(self, encoder: nn.Module, batch: Batch, tasks: Sequence[str]) -> dict[str, Tensor]:
+    def states(
+        self, encoder: nn.Module, batch: Batch, tasks: Sequence[str], *, encode: Encode
+    ) -> "dict[str, TokenStates]":
         every = [encoder, *self.encoders]
         return {task: encode(every[self._number[task]], batch) for task in tasks}
 
@@ -78,7 +83,9 @@ class StitchedEncoders(Branches):
         start = torch.full((count, count), other).fill_diagonal_(own if count > 1 else 1.0)
         self.units = nn.ParameterList(nn.Parameter(start.clone()) for _ in layers)
 
-    def states(self, encoder: nn.Module, batch: Batch, tasks: Sequence[str]) -> dict[str, Tensor]:
+    def states(
+        self, encoder: nn.Module, batch: Batch, tasks: Sequence[str], *, encode: Encode
+    ) -> "dict[str, TokenStates]":
         count = len(self._number)
         repeated = {name: tensor.repeat(count, *[1] * (tensor.dim() - 1)) for name, tensor in batch.items()}
         with TURN, ExitStack() as stack:
@@ -87,10 +94,10 @@ class StitchedEncoders(Branches):
                 stitch = _Stitch(others, self.units[number])
                 stack.callback(layer.register_forward_pre_hook(stitch.before, with_kwargs=True).remove)
                 stack.callback(layer.register_forward_hook(stitch.after).remove)
-            states = encode(encoder, repeated).chunk(count)
+            states = encode(encoder, repeated).parted(count)
         return {task: states[self._number[task]] for task in tasks}
 
-    def plain(self, encoder: nn.Module, batch: Batch) -> Tensor:
+    def plain(self, encoder: nn.Module, batch: Batch, *, encode: Encode) -> "TokenStates":
         with TURN:
             return encode(encoder, batch)
 

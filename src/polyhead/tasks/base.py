@@ -5,7 +5,7 @@ The record holds the settings from the recipe and loads without torch; `loss` me
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 UNOBSERVED = -100
-"""The target of a row, word or padding that bears no label for the task; never a label's number."""
+"""The whole-number target of a row, word or padding that bears no label for the task; never a label's number.
+
+Targets that are measured rather than counted carry NaN there.
+"""
 
 Level = Literal["text", "words"]
 
@@ -42,6 +45,8 @@ Labels = Annotated[tuple[Annotated[str, MinLen(1)], ...], MinLen(1), Predicate(e
 class Task(ABC):
     """One question about a text, as the recipe asks it.
 
+    Fields with `compare=False` are filled in by training: no keys of the recipe, but part of what a model folder says.
+
     Args:
         weight: how much the task's mean loss counts in the sum; 0 evaluates the task without training it.
         metric_weight: how much the task's primary metric counts in the choice of the best epoch.
@@ -49,6 +54,10 @@ class Task(ABC):
 
     kind: ClassVar[str]
     level: ClassVar[Level]
+    per_token: ClassVar[bool] = False
+    """Whether a value has one item for each token that came with the row."""
+    tunes: ClassVar[bool] = False
+    """Whether `tuned` does anything."""
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     weight: Annotated[float, Ge(0)] = 1.0
@@ -66,6 +75,39 @@ class Task(ABC):
         Returns:
             The value that `targets` and `score` take, or nothing when a problem was found.
         """
+
+    def check(self, value: Any, *, pair: str | None, problems: list[str]) -> None:  # noqa: ANN401, B027  most have nothing to check
+        """Check a normal value against the rest of its row.
+
+        Args:
+            value: what `read` returned.
+            pair: the second text of the row, if it has one.
+            problems: receives one sentence for each thing that is wrong.
+        """
+
+    def sides(self, text: str, pair: str | None, value: Any) -> tuple[str, ...]:  # noqa: ANN401, ARG002
+        """List the texts that this task reads apart from each other; none when it reads the row as it is.
+
+        The logits of such a task have one row a side instead of one row a row, and so has `score`: it gets, for each
+        value, the tuple of the answers about its sides.
+        """
+        return ()
+
+    def prepared(self, values: Iterable[Any]) -> Self:  # noqa: ARG002
+        """Return the same settings with what must be known of the training values, such as their mean."""
+        return self
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:  # noqa: ARG002
+        """Return the same settings with the trained parameters that are not layers of the head.
+
+        Args:
+            parameters: by the names of `HeadTask.parameters`: tensors in training, tuples of numbers afterwards.
+        """
+        return self
+
+    def tuned(self, values: Sequence[Any], answers: Sequence[Any]) -> Self:  # noqa: ARG002
+        """Return the same settings with what is best chosen on dev once training is over, such as thresholds."""
+        return self
 
     @abstractmethod
     def column_type(self) -> "pa.DataType":
@@ -131,6 +173,34 @@ class HeadTask(Task):
     @abstractmethod
     def outputs(self) -> int:
         """Count the logits of one text or word."""
+
+    @property
+    def head_outputs(self) -> int:
+        """Count the numbers that the head gives for one text or word: the logits, and what joins them."""
+        return self.outputs
+
+    @property
+    def parameters(self) -> Mapping[str, tuple[int, ...]]:
+        """Name the trained parameters beside the layers of the head, with their shapes; they start at zero."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTask(HeadTask):
+    """A task about a text as a whole.
+
+    Args:
+        windows: how the logits of a long text's windows become one: their `mean`, their `max`, or `attention`, for
+            which the head gives each window a weight beside its logits.
+    """
+
+    level: ClassVar[Level] = "text"
+
+    windows: Literal["mean", "max", "attention"] = "mean"
+
+    @property
+    def head_outputs(self) -> int:
+        return self.outputs + (self.windows == "attention")
 
 
 @dataclass(frozen=True, kw_only=True)

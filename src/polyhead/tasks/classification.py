@@ -8,9 +8,10 @@ import numpy as np
 from annotated_types import MinLen
 
 from polyhead.answers import TaskAnswer
-from polyhead.metrics import Counts, macro_f1, total
+from polyhead.metrics import label_scores
 from polyhead.spans import Floats, Integers
-from polyhead.tasks.base import UNOBSERVED, LabelledTask, Labels, Level
+from polyhead.tasks._weighting import WeightedTask
+from polyhead.tasks.base import UNOBSERVED, Labels, TextTask
 from polyhead.text.tokens import TokenBatch
 
 if TYPE_CHECKING:
@@ -43,11 +44,10 @@ class ClassificationAnswer(TaskAnswer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classification(LabelledTask):
-    """Choose one label for a text, by softmax over a head on the sentence embedding."""
+class Classification(WeightedTask, TextTask):
+    """Choose one label for a text or a pair of texts, by softmax over a head on the sentence embedding."""
 
     kind: ClassVar[str] = "classification"
-    level: ClassVar[Level] = "text"
 
     labels: Annotated[Labels, MinLen(2)] | None = None
 
@@ -79,8 +79,7 @@ class Classification(LabelledTask):
     def loss(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """Sum the cross-entropy over labelled rows; logits of shape `(batch, labels)`, targets `(batch,)`."""
         labelled = targets != UNOBSERVED
-        log_probabilities = logits[labelled].float().log_softmax(dim=-1)
-        return -log_probabilities.gather(-1, targets[labelled].unsqueeze(-1)).sum()
+        return self.cross_entropy(logits[labelled], targets[labelled])
 
     def decode(self, logits: Floats, batch: TokenBatch) -> list[ClassificationAnswer]:  # noqa: ARG002
         """Turn logits of shape `(batch, labels)` into one label a row."""
@@ -100,25 +99,5 @@ class Classification(LabelledTask):
 
         A gold label that the model does not know counts as missed. Macro F1 averages the labels that occur.
         """
-        names = (*self.known_labels, *sorted(set(values) - set(self.known_labels)))
-        number = {name: index for index, name in enumerate(names)}
-        confusion = np.zeros((len(names), len(names)), dtype=np.int64)
-        for value, answer in zip(values, answers, strict=True):
-            confusion[number[value], number[answer.label]] += 1
-        counts = {
-            name: Counts(
-                right=int(confusion[i, i]),
-                in_vain=int(confusion[:, i].sum() - confusion[i, i]),
-                missed=int(confusion[i].sum() - confusion[i, i]),
-            )
-            for name, i in number.items()
-        }
-        accuracy = float(np.trace(confusion) / max(1, len(values)))
-        return {
-            "primary": accuracy,
-            "accuracy": accuracy,
-            "macro_f1": macro_f1(counts),
-            "micro_f1": total(counts).f1,
-            "labels": {name: count.to_json() for name, count in counts.items()},
-            "confusion": {"labels": list(names), "matrix": confusion.tolist()},
-        }
+        scores = label_scores(values, [answer.label for answer in answers], labels=self.known_labels)
+        return {"primary": scores["accuracy"], **scores}

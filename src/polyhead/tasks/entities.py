@@ -1,16 +1,21 @@
 """Labelled spans of characters: people, places, slots."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
-import numpy as np
+from annotated_types import Gt
 
 from polyhead.answers import TaskAnswer
+from polyhead.decoding.base import SpanDecoder
+from polyhead.decoding.crf import LinearChain
+from polyhead.decoding.span_scores import SpanScores
+from polyhead.decoding.viterbi import Viterbi
 from polyhead.metrics import Counts, total
-from polyhead.spans import OUTSIDE, Floats, Integers, Span, best_legal_tags, bio_tags, tag_runs
-from polyhead.tasks.base import UNOBSERVED, LabelledTask, Level
+from polyhead.spans import Floats, Integers, Span, bio_tags
+from polyhead.tasks.base import LabelledTask, Level
 from polyhead.text.tokens import TokenBatch
 
 if TYPE_CHECKING:
@@ -20,9 +25,16 @@ if TYPE_CHECKING:
 SPAN_KEYS = {"start", "end", "label", "type", "text"}
 
 
+DECODERS: Mapping[str, Callable[["Entities"], SpanDecoder]] = {
+    "viterbi": lambda task: Viterbi(task.known_labels),
+    "crf": lambda task: LinearChain(task.known_labels, transitions=task.transitions),
+    "span": lambda task: SpanScores(task.known_labels, max_words=task.max_words, lengths=task.lengths),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class EntitiesAnswer(TaskAnswer):
-    """The entities found in a text, in reading order; they never overlap."""
+    """The entities found in a text, in reading order; they overlap only with `decoder = "span"`."""
 
     kind: ClassVar[str] = "entities"
     spans: tuple[Span, ...]
@@ -33,22 +45,43 @@ class EntitiesAnswer(TaskAnswer):
 
 @dataclass(frozen=True, kw_only=True)
 class Entities(LabelledTask):
-    """Find spans by one BIO tag a word; the state of a word's first token is judged.
+    """Find labelled spans of words; the state of a word's first token is judged.
 
-    The tags are `O, B-first, I-first, B-second, …` in the order of the labels.
+    Args:
+        decoder: `viterbi` judges each word and takes the best legal sequence of BIO tags, `crf` learns which tags
+            follow which as well, `span` judges every stretch of words, so that spans may nest and overlap.
+        max_words: the longest span that `decoder = "span"` can find.
+        transitions: what `crf` has learned; training fills it in.
+        lengths: what `span` has learned about the lengths of spans; training fills it in.
     """
 
     kind: ClassVar[str] = "entities"
     level: ClassVar[Level] = "words"
 
+    decoder: Literal["viterbi", "crf", "span"] = "viterbi"
+    max_words: Annotated[int, Gt(0)] = 12
+    transitions: Any = field(default=None, compare=False)
+    lengths: Any = field(default=None, compare=False)
+
     @property
     def tags(self) -> tuple[str, ...]:
-        """Name the tags in the order of the logits."""
+        """Name the BIO tags: `O, B-first, I-first, B-second, …` in the order of the labels."""
         return bio_tags(self.known_labels)
 
     @property
+    def _spans(self) -> SpanDecoder:
+        return DECODERS[self.decoder](self)
+
+    @property
     def outputs(self) -> int:
-        return 1 + 2 * len(self.known_labels)
+        return self._spans.outputs
+
+    @property
+    def parameters(self) -> Mapping[str, tuple[int, ...]]:
+        return self._spans.parameters
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
+        return replace(self, **parameters)
 
     def read(self, value: object, text: str, problems: list[str]) -> tuple[Span, ...] | None:
         if not isinstance(value, list):
@@ -58,9 +91,12 @@ class Entities(LabelledTask):
         before = len(problems)
         read = [_read_span(item, text, problems) for item in items]
         spans = sorted(span for span in read if span is not None)
-        for left, right in zip(spans, spans[1:], strict=False):
-            if right.start < left.end:
-                problems.append(f"entities must not overlap. Found {_shown(left)} and {_shown(right)}.")
+        for left, right in pairwise(spans):
+            if self.decoder != "span" and right.start < left.end:
+                rule = f"entities must not overlap. Found {_shown(left)} and {_shown(right)}."
+                problems.append(f'{rule} `decoder = "span"` takes such ones.')
+            elif (left.start, left.end, left.label) == (right.start, right.end, right.label):
+                problems.append(f"an entity must be given once. Found {_shown(left)} twice.")
         return tuple(spans) if len(problems) == before else None
 
     def labels_in(self, value: Sequence[Span]) -> Iterable[str]:
@@ -78,22 +114,7 @@ class Entities(LabelledTask):
         return tuple(Span(item["start"], item["end"], item["label"], item["text"]) for item in cell)
 
     def targets(self, values: Sequence[Sequence[Span] | None], batch: TokenBatch) -> Integers:
-        """Give each word's first token its tag, shape `(batch, tokens)`; all else is unobserved."""
-        words, borders = _words_of(batch)
-        targets = np.full(words.shape, UNOBSERVED, dtype=np.int64)
-        number = {label: index for index, label in enumerate(self.known_labels)}
-        for row, spans in enumerate(values):
-            if spans is None:
-                continue
-            places = np.flatnonzero(words[row])
-            starts, ends = borders[row, places, 0], borders[row, places, 1]
-            targets[row, places] = OUTSIDE
-            for span in spans:
-                inside = places[(starts >= span.start) & (ends <= span.end)]
-                begin = 1 + 2 * number[span.label] if span.label in number else OUTSIDE
-                targets[row, inside] = begin + (begin != OUTSIDE)
-                targets[row, inside[:1]] = begin
-        return targets
+        return self._spans.targets(values, batch)
 
     def misaligned(self, value: Sequence[Span], words: Integers) -> list[Span]:
         """List the spans that do not begin and end where words do; no tag sequence can say them.
@@ -106,39 +127,14 @@ class Entities(LabelledTask):
         return [span for span in value if span.start not in starts or span.end not in ends]
 
     def observed(self, targets: Integers | Floats) -> int:
-        return int((targets != UNOBSERVED).sum())
+        return self._spans.observed(targets)
 
     def loss(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
-        """Sum the cross-entropy over words; logits `(batch, tokens, tags)`, targets `(batch, tokens)`."""
-        labelled = targets != UNOBSERVED
-        log_probabilities = logits[labelled].float().log_softmax(dim=-1)
-        return -log_probabilities.gather(-1, targets[labelled].unsqueeze(-1)).sum()
+        return self._spans.loss(logits, targets)
 
     def decode(self, logits: Floats, batch: TokenBatch) -> list[EntitiesAnswer]:
-        """Turn logits of shape `(batch, tokens, tags)` into spans.
-
-        A span's confidence is the probability of its least certain word.
-        """
-        words, borders = _words_of(batch)
-        # Words of each row move to the left, so that the decoder never sees a token that is not one.
-        places = np.argsort(~words, axis=1, kind="stable")[:, : words.sum(axis=1).max(initial=0)]
-        mask = np.take_along_axis(words, places, axis=1)
-        picked = np.take_along_axis(logits, places[..., None], axis=1).astype(np.float64)
-        scores = picked - np.logaddexp.reduce(picked, axis=-1, keepdims=True)
-        tags = best_legal_tags(scores, mask)
-        certainty = np.exp(np.take_along_axis(scores, tags[..., None], axis=-1)[..., 0])
-        return self._answers(tags, certainty, np.take_along_axis(borders, places[..., None], axis=1), batch.texts)
-
-    def _answers(
-        self, tags: Integers, certainty: Floats, borders: Integers, texts: Sequence[str]
-    ) -> list[EntitiesAnswer]:
-        rows, first, end, labels = tag_runs(tags)
-        found: list[list[Span]] = [[] for _ in texts]
-        starts, ends = borders[rows, first, 0].tolist(), borders[rows, end - 1, 1].tolist()
-        for i, (row, start, stop, label) in enumerate(zip(rows.tolist(), starts, ends, labels.tolist(), strict=True)):
-            confidence = float(certainty[row, first[i] : end[i]].min())
-            found[row].append(Span(start, stop, self.known_labels[label], texts[int(row)][start:stop], confidence))
-        return [EntitiesAnswer(tuple(spans)) for spans in found]
+        """Turn logits of shape `(batch, tokens, outputs)` into spans."""
+        return [EntitiesAnswer(spans) for spans in self._spans.decode(logits, batch)]
 
     def right(self, value: Sequence[Span], answer: EntitiesAnswer) -> bool:
         return _places(value) == _places(answer.spans)
@@ -162,13 +158,6 @@ class Entities(LabelledTask):
             "f1": micro.f1,
             "labels": {label: count.to_json() for label, count in counts.items()},
         }
-
-
-def _words_of(batch: TokenBatch) -> tuple[Any, Integers]:
-    if batch.words is None or batch.borders is None:
-        message = "`batch` must hold words and borders: tokenize with `words=True`."
-        raise ValueError(message)
-    return batch.words, batch.borders
 
 
 def _places(spans: Iterable[Span]) -> Counter[tuple[int, int, str]]:

@@ -1,16 +1,19 @@
 """What of the encoder stays as it is, and how deep each of its weights lies."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import chain
 
-from torch import nn
+from torch import Tensor, nn
 
 from polyhead.data.dataset import Dataset
-from polyhead.model.multitask import MultiTaskModel, head_levels
+from polyhead.model.multitask import MultiTaskModel
+from polyhead.model.packed.states import TokenStates
 from polyhead.model.remembering import Remembered
 from polyhead.recipe import Recipe
 from polyhead.sharing._adapters import MARK
 from polyhead.sharing._soft import layers_of
+from polyhead.training.preparation import passages_of
 from polyhead.training.progress import Progress
 
 MOST_REMEMBERED = 2**28
@@ -23,13 +26,23 @@ def hold_still(model: MultiTaskModel, recipe: Recipe, data: Dataset, progress: P
     The states of a frozen encoder are computed now, for the texts of train and dev, and looked up ever after.
     """
     freeze(model, recipe.training.freeze)
-    passes = model.branches.passes(tuple(head_levels(model.tasks)))
+    passes = model.passes()
     if passes > 1:
         progress.note(f"sharing {recipe.sharing.kind!r}: {passes} encoder passes a text where all tasks are asked")
     if is_frozen(model):
-        texts = chain.from_iterable(rows.every_text() for name, rows in data.splits().items() if name != "test")
-        model.remembered = Remembered(model.encoder, model.tokenizer, texts, most=MOST_REMEMBERED)
+        rows = [rows for name, rows in data.splits().items() if name != "test"]
+        model.encoder.eval()
+        model.remembered = Remembered(
+            partial(_encode, model),
+            model.tokenizer,
+            chain.from_iterable(map(passages_of, rows)),
+            most=MOST_REMEMBERED // model.width,
+        )
         progress.note(f"the encoder is frozen: the states of {len(model.remembered):,} texts are looked up")
+
+
+def _encode(model: MultiTaskModel, batch: Mapping[str, Tensor]) -> TokenStates:
+    return model.encode(model.encoder, {name: tensor.to(model.encoder.device) for name, tensor in batch.items()})
 
 
 def freeze(model: MultiTaskModel, what: str | int) -> None:
@@ -41,7 +54,7 @@ def freeze(model: MultiTaskModel, what: str | int) -> None:
     """
     if what == "none":
         return
-    for encoder in (model.encoder, *model.further_encoders().values()):
+    for encoder in model.encoders().values():
         depths = weight_depths(encoder)
         tables = {id(weight) for weight in encoder.get_input_embeddings().parameters()}
         highest = max(depths.values()) if what == "all" else what if isinstance(what, int) else -1

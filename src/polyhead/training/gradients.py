@@ -99,9 +99,9 @@ class Gradients:
                 coefficients = balancer.coefficients(known, number=step)
             if "norms" in balancer.learns_from:
                 self._add_last_layer(in_last_layer, losses)
-            if compare and self._model.branches.one_pass and outputs.tokens.requires_grad:
-                rows.append(self._rows(outputs.tokens, losses, tuple(counts)))
-            self._go_back(outputs.tokens, losses, coefficients, first=number == 0)
+            if compare and self._model.branches.one_pass and outputs.shared.requires_grad:
+                rows.append(self._rows(outputs.shared, losses, tuple(counts)))
+            self._go_back(outputs.shared, losses, coefficients, first=number == 0)
         if rows:
             self.gramian = tuple(counts), gramian_of(rows, processes=self._processes)
         return self._noted(found, counts, in_last_layer)
@@ -120,19 +120,19 @@ class Gradients:
             rows: list[Tensor] = []
             for number, labelled in enumerate(parts):
                 outputs, losses = self._passes.forward(labelled, counts, step=step, part=number, watched=False)
-                rows.append(self._rows(outputs.tokens, losses, names))
+                rows.append(self._rows(outputs.shared, losses, names))
             pieces = self._join(balancer, names, rows, step=step)
         for number, labelled in enumerate(parts):
             outputs, losses = self._passes.forward(labelled, counts, step=step, part=number)
             add(found, losses)
             if len(parts) == 1:
-                rows = [self._rows(outputs.tokens, losses, names)]
+                rows = [self._rows(outputs.shared, losses, names)]
                 pieces = self._join(balancer, names, rows, step=step)
-            if outputs.tokens.requires_grad:
-                piece = pieces[number].view_as(outputs.tokens).to(outputs.tokens.dtype)
+            if outputs.shared.requires_grad:
+                piece = pieces[number].view_as(outputs.shared).to(outputs.shared.dtype)
                 # What comes back to the states is put aside for the joined gradient; heads keep their own.
-                outputs.tokens.register_hook(lambda _, piece=piece: piece)
-            self._go_back(outputs.tokens, losses, self._weights, first=number == 0)
+                outputs.shared.register_hook(lambda _, piece=piece: piece)
+            self._go_back(outputs.shared, losses, self._weights, first=number == 0)
         return self._noted(found, counts, {})
 
     def _joined_at_weights(
@@ -153,8 +153,8 @@ class Gradients:
         for number, labelled in enumerate(parts):
             outputs, losses = self._passes.forward(labelled, counts, step=step, part=number, watched=False)
             add(found, losses)
-            if compare and self._model.branches.one_pass and outputs.tokens.requires_grad:
-                compared.append(self._rows(outputs.tokens, losses, names))
+            if compare and self._model.branches.one_pass and outputs.shared.requires_grad:
+                compared.append(self._rows(outputs.shared, losses, names))
             for row, name in enumerate(names):
                 if name in losses and shared:
                     rows[row] += _flat(self._weights[name] * losses[name], shared)
@@ -179,9 +179,9 @@ class Gradients:
         self.gramian = names, gramian
         return pieces
 
-    def _go_back(self, tokens: Tensor, losses: Losses, coefficients: Mapping[str, float], *, first: bool) -> None:
+    def _go_back(self, shared: Tensor, losses: Losses, coefficients: Mapping[str, float], *, first: bool) -> None:
         # A part without labels still takes part, with nothing, where several processes wait for each other.
-        total = tokens.sum() * 0.0
+        total = shared.sum() * 0.0
         if losses:
             terms = [coefficients[name] * loss for name, loss in losses.items()]
             total = terms[0]
@@ -193,12 +193,12 @@ class Gradients:
         if total.requires_grad:
             self._accelerator.backward(total)
 
-    def _rows(self, tokens: Tensor, losses: Losses, names: Sequence[str]) -> Tensor:
+    def _rows(self, shared: Tensor, losses: Losses, names: Sequence[str]) -> Tensor:
         """Take each task's weighted gradient at the token states, shape `(tasks, numbers)`; zero without a loss."""
-        rows = torch.zeros((len(names), tokens.numel()), device=tokens.device)
+        rows = torch.zeros((len(names), shared.numel()), device=shared.device)
         for row, name in enumerate(names):
-            if name in losses and tokens.requires_grad:
-                rows[row] = _flat(self._weights[name] * losses[name], [tokens])
+            if name in losses and shared.requires_grad:
+                rows[row] = _flat(self._weights[name] * losses[name], [shared])
         return rows
 
     def _add_last_layer(self, sums: dict[str, Tensor], losses: Losses) -> None:

@@ -194,8 +194,7 @@ class Loop:
         if bad is not None:
             raise NonFiniteLossError(task=bad, step=self.standing.step + 1, value=losses[bad])
         message = (
-            f"step {self.standing.step + 1}: the gradient must be finite. Found norm {norm}; "
-            f"the losses were {dict(losses)}. "
+            f"step {self.standing.step + 1}: the gradient must be finite. Found norm {norm} at losses {dict(losses)}. "
             "The last good checkpoint is kept. Lower `training.learning_rate`."
         )
         raise TrainingError(message)
@@ -231,9 +230,8 @@ class Loop:
 
     def predictor(self) -> Predictor:
         """Answer with the weights as they are now."""
-        return Predictor(
-            tasks=self._plan.recipe.tasks, tokenizer=self._model.tokenizer, engine=TorchEngine(self._model)
-        )
+        tasks = self._model.trained_tasks()
+        return Predictor(tasks=tasks, tokenizer=self._model.tokenizer, engine=TorchEngine(self._model))
 
     def _save_if_due(self) -> None:
         every = self._plan.recipe.training.checkpoint_steps

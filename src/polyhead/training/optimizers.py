@@ -39,7 +39,7 @@ def build_optimizer(model: MultiTaskModel, settings: Settings) -> torch.optim.Ad
 def _encoder_rates(model: MultiTaskModel, settings: Settings) -> dict[str, float]:
     """Give each weight of the encoders its highest rate; adapters are new, and learn as fast as the heads."""
     rates: dict[str, float] = {}
-    for place, encoder in {"encoder": model.encoder, **model.further_encoders()}.items():
+    for place, encoder in model.encoders().items():
         depths = weight_depths(encoder)
         top = max(depths.values(), default=0)
         for name, depth in depths.items():

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.outputs import Outputs
+from polyhead.model.stitching import logits_of
 from polyhead.recipe import Recipe
 from polyhead.training.joining import Processes
 from polyhead.training.steps import Labelled, step_seed
@@ -38,7 +39,10 @@ class Passes:
     def counts(self, parts: Sequence[Labelled]) -> dict[str, float]:
         """Count each task's labels in the whole step; gradients are averaged over processes, so theirs count too."""
         names = list(self._tasks)
-        own = torch.tensor([sum(part.counts.get(name, 0) for part in parts) for name in names], dtype=torch.float64)
+        own = torch.tensor(
+            [sum(part.targets[name].count for part in parts if name in part.targets) for name in names],
+            dtype=torch.float64,
+        )
         found = self.processes.mean(own.to(self._accelerator.device)) if self.processes.count > 1 else own
         return {name: count for name, count in zip(names, found.tolist(), strict=True) if count}
 
@@ -60,8 +64,12 @@ class Passes:
             outputs: Outputs = module(self._model.tensors(labelled.batch), tuple(labelled.targets) or ())
         losses: dict[str, Tensor] = {}
         for name, targets in labelled.targets.items():
-            on_device = torch.from_numpy(targets).to(self._accelerator.device)
-            losses[name] = self._tasks[name].loss(outputs[name], on_device) / counts[name]
+            logits = logits_of(outputs, name, self._tasks[name], labelled.joining)[targets.begin : targets.end]
+            if self._tasks[name].level == "words":
+                logits = logits[:, : targets.tokens]
+            task = self._tasks[name].with_parameters(outputs.parameters.get(name, {}))
+            on_device = torch.from_numpy(targets.values).to(self._accelerator.device)
+            losses[name] = task.loss(logits, on_device) / counts[name]
         return outputs, losses
 
     def losses(self, parts: Sequence[Labelled], counts: Mapping[str, float], *, step: int) -> dict[str, float]:

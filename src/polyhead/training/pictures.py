@@ -1,6 +1,6 @@
-"""Pictures of a training run as PNG files; drawn on figures of their own, so that nobody's matplotlib settings change."""
+"""Pictures of a training run as PNG files, on figures of their own: nobody's matplotlib settings change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 from polyhead.errors import StorageError
 
 DOTS_PER_INCH = 120
+BARS = 40
+"""Labels that one picture has room for."""
+
 NUMBERED_LABELS = 24
 """With more labels than these, the cells are too small for numbers."""
 
@@ -18,7 +21,7 @@ NUMBERED_LABELS = 24
 def draw_training(
     folder: Path, *, history: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any] | None
 ) -> list[Path]:
-    """Draw the curves of a run, and the confusion matrix of every task that has one.
+    """Draw the curves of a run, and for every task what its metrics hold: confusion, scatter or scores of labels.
 
     Args:
         folder: where the pictures go; made when absent.
@@ -33,8 +36,9 @@ def draw_training(
     """
     pictures = {"training": training_curves(history)} if history else {}
     for name, scores in (metrics["tasks"] if metrics else {}).items():
-        if "confusion" in scores:
-            pictures[f"confusion-{name}"] = confusion_matrix(name, scores["confusion"])
+        drawn = next((what for what in DRAWN if scores.get(what)), None)
+        if drawn is not None:
+            pictures[f"{drawn}-{name}"] = DRAWN[drawn](name, scores[drawn])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return [_save(figure, folder / f"{name}.png") for name, figure in pictures.items()]
@@ -90,6 +94,49 @@ def confusion_matrix(task: str, confusion: Mapping[str, Any]) -> Figure:
     if len(labels) <= NUMBERED_LABELS:
         _write_counts(panel, matrix, shares)
     return figure
+
+
+def scatter_plot(task: str, points: Mapping[str, Any]) -> Figure:
+    """Draw answers against gold values, one point a row; where both have one unit, the right ones are on the line.
+
+    Args:
+        task: the task's name.
+        points: `gold` and `given`, numbers of the same rows.
+    """
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    panel = figure.subplots()
+    panel.scatter(points["gold"], points["given"], s=12, alpha=0.4)
+    panel.set_xlabel("gold")
+    panel.set_ylabel("answer")
+    panel.set_title(task, parse_math=False)
+    panel.grid(visible=True, alpha=0.3)
+    return figure
+
+
+def label_bars(task: str, labels: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Draw the F1 of each label, the most frequent one first.
+
+    Args:
+        task: the task's name.
+        labels: `f1` and `support` of each label.
+    """
+    ranked = sorted(labels, key=lambda label: labels[label]["support"])[-BARS:]
+    figure = Figure(figsize=(6, 1.2 + 0.28 * len(ranked)), layout="constrained")
+    panel = figure.subplots()
+    panel.barh(range(len(ranked)), [labels[label]["f1"] for label in ranked])
+    panel.set_yticks(range(len(ranked)), ranked, parse_math=False)
+    panel.set_xlim(0, 1)
+    panel.set_xlabel("F1")
+    panel.set_title(task, parse_math=False)
+    return figure
+
+
+DRAWN: Mapping[str, Callable[[str, Any], Figure]] = {
+    "confusion": confusion_matrix,
+    "scatter": scatter_plot,
+    "labels": label_bars,
+}
+"""What draws which part of a task's metrics; of several parts, the first one is drawn."""
 
 
 def _draw_lines(panel: Axes, history: Sequence[Mapping[str, Any]], key: str) -> None:

@@ -13,7 +13,8 @@ from polyhead.data.dataset import Dataset
 from polyhead.data.order import TaskShare
 from polyhead.training.defaults import Settings
 
-LINES_AN_EPOCH = 4
+BATCHES_A_LINE = 100
+"""Off a terminal, an epoch tells of its losses once in so many batches; short epochs tell at their end alone."""
 
 
 class Progress(ABC):
@@ -144,16 +145,14 @@ class Written(Progress):
 
     def step(self, batches: int, losses: Mapping[str, float]) -> None:
         before, self._done = self._done, self._done + batches
-        told = " ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
+        told = _numbers(losses)
         self._bar.update(self._row, advance=batches, losses=told)
-        every = max(1, self._batches // LINES_AN_EPOCH)
-        if not self._console.is_terminal and before // every != self._done // every:
+        if not self._console.is_terminal and before // BATCHES_A_LINE != self._done // BATCHES_A_LINE:
             self.note(f"  batch {self._done}/{self._batches}  {told}")
 
     def evaluated(self, record: Mapping[str, Any], metrics: Mapping[str, Any] | None, *, best: bool) -> None:
-        if metrics is None:
-            told = " ".join(f"{name} {loss:.3f}" for name, loss in record["losses"].items())
-            self.note(f"epoch {record['epoch']}: {told}")
+        if metrics is None or not self._console.is_terminal:
+            self.note(_line(record, best=best))
             return
         table = Table("task", "loss", "dev", "rows", title=f"epoch {record['epoch']}", title_justify="left")
         for name, of in metrics["tasks"].items():
@@ -161,3 +160,14 @@ class Written(Progress):
             table.add_row(name, "" if loss is None else f"{loss:.3f}", f"{of['primary']:.3f}", str(of["rows"]))
         table.add_row("mean" + (" (best)" if best else ""), "", f"{record['score']:.3f}", "")
         self._console.print(table)
+
+
+def _line(record: Mapping[str, Any], *, best: bool) -> str:
+    line = f"epoch {record['epoch']}  loss {_numbers(record['losses'])}"
+    if record["score"] is None:
+        return line
+    return f"{line}  dev {_numbers(record['dev'])}  mean {record['score']:.3f}{' (best)' if best else ''}"
+
+
+def _numbers(values: Mapping[str, float]) -> str:
+    return " ".join(f"{name} {value:.3f}" for name, value in values.items())

@@ -50,14 +50,15 @@ class Standing:
         """Record the dev score of the present weights; without dev rows the latest weights are the best.
 
         Returns:
-            Whether they are the best so far.
+            Whether they are kept as the best. Of equal scores the later is: on few dev rows the first epochs tie
+            by chance, and the later weights have learned more. It does not count as a better score.
         """
         better = score is None or self.best_score is None or score > self.best_score
-        if better:
-            self.best_step, self.best_score, self.epochs_since_best = self.step, score, 0
-        else:
-            self.epochs_since_best += 1
-        return better
+        self.epochs_since_best = 0 if better else self.epochs_since_best + 1
+        kept = better or score == self.best_score
+        if kept:
+            self.best_step, self.best_score = self.step, score
+        return kept
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the step as plain values."""

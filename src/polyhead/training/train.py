@@ -1,9 +1,9 @@
 """Train a recipe: from its data to a finished model folder."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +12,26 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from filelock import FileLock, Timeout
 
-from polyhead.data.alignment import misaligned_rows
 from polyhead.data.dataset import Dataset, load_dataset
+from polyhead.data.digests import digest_of
 from polyhead.data.lengths import measure
 from polyhead.data.order import EpochOrder
 from polyhead.data.swaps import EntitySwapper
-from polyhead.errors import DataError, UsageError
-from polyhead.folder import MANIFEST, sha256_of
+from polyhead.errors import UsageError
+from polyhead.folder import MANIFEST
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.spelling import fold
 from polyhead.recipe import Recipe, recipe_to_toml
-from polyhead.text.tokens import TextTokenizer
 from polyhead.training.card import model_card
 from polyhead.training.checkpoints import CheckpointStore
 from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.defaults import resolve
-from polyhead.training.evaluation import evaluate
+from polyhead.training.evaluation import evaluate, tuned_tasks
 from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop, Plan
 from polyhead.training.pictures import draw_training
+from polyhead.training.preparation import aligned, prepared, texts_of
 from polyhead.training.progress import Progress, Silent
 from polyhead.training.steps import BatchMaker
 
@@ -71,8 +71,7 @@ def train(
     Args:
         recipe: what to train.
         output: the folder to make; checkpoints live in it until the model is there.
-        resume: go on from the newest whole checkpoint. On a CPU the result is the same, to the bit,
-            as without the break.
+        resume: go on from the newest whole checkpoint; on a CPU the result is, to the bit, that of no break.
         progress: who is told how it goes; nobody when absent.
 
     Raises:
@@ -96,7 +95,7 @@ def train(
 
 
 @contextmanager
-def _claimed(folder: Path, *, resume: bool) -> Iterator[None]:
+def _claimed(folder: Path, *, resume: bool) -> Generator[None]:
     """Hold the folder for this process alone; the lock dies with the process."""
     existed = folder.exists()
     if existed and not folder.is_dir():
@@ -126,23 +125,25 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
     torch.manual_seed(recipe.training.seed)
     if recipe.training.trackers:
         accelerator.init_trackers("logs")
-    data = load_dataset(recipe)
+    data = prepared(load_dataset(recipe))
     recipe = recipe.with_tasks(data.tasks)
-    model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=data.train.every_text())
-    data = _aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")
+    model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=texts_of(data.train))
+    data = aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")
     progress.data(data)
     plan = _plan(recipe, data, model)
     progress.plan(plan.settings)
-    hold_still(model, recipe, data, progress)
+    hold_still(model.to(accelerator.device), recipe, data, progress)
     store = CheckpointStore(folder / CHECKPOINTS)
     loop = Loop(plan, model, accelerator=accelerator, store=store, progress=progress)
     _go_back(loop, store, plan.fingerprint, progress)
     with interruptible() as interruption, progress:
         loop.run(interruption)
     loop.load_best()
-    for encoder in (model.encoder, *model.further_encoders().values()):
+    for encoder in model.encoders().values():
         fold(encoder)
     model.remembered = None
+    if data.dev is not None:
+        model.tasks = tuned_tasks(loop.predictor(), data.dev)
     accelerator.end_training()
     result = _result(loop, data, folder)
     if accelerator.is_main_process:
@@ -162,19 +163,8 @@ def _accelerator(recipe: Recipe, folder: Path) -> Accelerator:
     )
 
 
-def _aligned(data: Dataset, tokenizer: TextTokenizer, *, skip: bool) -> Dataset:
-    """Check that entities begin and end where words do; rows where they do not stop training or are left out."""
-    found = {name: list(misaligned_rows(rows, tokenizer=tokenizer)) for name, rows in data.splits().items()}
-    faults = tuple(fault for of in found.values() for _, fault in of)
-    if faults and not skip:
-        title = "the data cannot be trained on"
-        raise DataError(title, faults)
-    kept = {name: rows.without([row for row, _ in found[name]]) for name, rows in data.splits().items() if found[name]}
-    return replace(data, **kept, skipped=data.skipped + faults) if kept else data
-
-
 def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
-    lengths = measure(data.train, model.tokenizer)
+    lengths = measure(data.train, model.tokenizer, data.tasks)
     seed = recipe.training.seed
     names = [name for name, task in data.tasks.items() if task.weight > 0]
     labelled = data.train.labelled[:, [list(data.tasks).index(name) for name in names]]
@@ -183,12 +173,20 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
     swapper = None
     if settings.swap_entities:
         swapper = EntitySwapper(data.train, probability=settings.swap_entities, seed=seed)
+    maker = BatchMaker(
+        data.train,
+        data.tasks,
+        tokenizer=model.tokenizer,
+        swapper=swapper,
+        limit=settings.batch_tokens,
+        seed=seed,
+    )
     return Plan(
         recipe=recipe,
         settings=settings,
         order=EpochOrder(labelled, names, seed=seed, mix=recipe.sampling.mix, turns=recipe.sampling.turns),
         lengths=lengths,
-        batches=BatchMaker(data.train, data.tasks, tokenizer=model.tokenizer, swapper=swapper),
+        batches=maker,
         dev=data.dev,
         fingerprint=_fingerprint(recipe),
     )
@@ -200,7 +198,7 @@ def _fingerprint(recipe: Recipe) -> dict[str, Any]:
     for key in FREE_ON_RESUME:
         document["training"].pop(key, None)
     sources = [*recipe.data.train, *recipe.data.dev]
-    files = {source.path: sha256_of(recipe.folder / source.path) for source in sources}
+    files = {source.path: digest_of(source, folder=recipe.folder) for source in sources}
     return json.loads(json.dumps({"recipe": document, "data": files}))
 
 

@@ -77,5 +77,5 @@ def predictor() -> Predictor:
 @pytest.fixture
 def model(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> str:
     """Name a folder that opens as the predictor."""
-    monkeypatch.setattr("polyhead.loading.load", lambda folder, engine=None: predictor)  # noqa: ARG005
+    monkeypatch.setattr("polyhead.loading.load", lambda folder, **settings: predictor)  # noqa: ARG005
     return "model"

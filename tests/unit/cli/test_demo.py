@@ -1,10 +1,14 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import polyhead
 from polyhead.cli.demo import NEW_TEXTS, unused_folder
 from polyhead.recipe import load_recipe
+
+Run = Callable[..., Any]
 
 
 def test_a_folder_that_exists_gets_a_numbered_sibling(tmp_path: Path) -> None:
@@ -17,7 +21,7 @@ def test_a_folder_that_exists_gets_a_numbered_sibling(tmp_path: Path) -> None:
 
 
 def test_it_trains_scores_answers_and_says_what_to_run_next(
-    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two steps show the way; how well the demo learns is measured elsewhere.
     monkeypatch.setattr(

@@ -1,14 +1,18 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+Run = Callable[..., Any]
 
 
 def answers_in(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_texts_are_shown_for_people(run, model: str) -> None:
+def test_texts_are_shown_for_people(run: Run, model: str) -> None:
     finished = run("predict", model, "Ada met Milo")
     assert finished.status == 0
     assert "Ada met Milo" in finished.out
@@ -17,7 +21,7 @@ def test_texts_are_shown_for_people(run, model: str) -> None:
     assert "\x1b" not in finished.out
 
 
-def test_json_is_one_answer_a_line_and_nothing_else(run, model: str) -> None:
+def test_json_is_one_answer_a_line_and_nothing_else(run: Run, model: str) -> None:
     finished = run("predict", model, "Ada met Milo", "", "--json")
     assert finished.status == 0
     first, second = answers_in(finished.out)
@@ -26,23 +30,23 @@ def test_json_is_one_answer_a_line_and_nothing_else(run, model: str) -> None:
     assert finished.err == ""
 
 
-def test_only_the_tasks_that_are_asked_are_answered(run, model: str) -> None:
+def test_only_the_tasks_that_are_asked_are_answered(run: Run, model: str) -> None:
     finished = run("predict", model, "Ada", "--json", "--tasks", "topic")
     assert list(answers_in(finished.out)[0]["tasks"]) == ["topic"]
 
 
-def test_several_tasks_may_be_asked_with_spaces_between(run, model: str) -> None:
+def test_several_tasks_may_be_asked_with_spaces_between(run: Run, model: str) -> None:
     finished = run("predict", model, "Ada", "--json", "--tasks", "people, topic")
     assert list(answers_in(finished.out)[0]["tasks"]) == ["people", "topic"]
 
 
-def test_an_unknown_task_is_told_with_the_known_ones(run, model: str) -> None:
+def test_an_unknown_task_is_told_with_the_known_ones(run: Run, model: str) -> None:
     finished = run("predict", model, "Ada", "--tasks", "topik")
     assert finished.status == 2
     assert "did you mean 'topic'?" in finished.err
 
 
-def test_a_file_is_answered_in_its_order(run, model: str, tmp_path: Path) -> None:
+def test_a_file_is_answered_in_its_order(run: Run, model: str, tmp_path: Path) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     texts = ["one two three", "Ada", "", "a b", "Ünïcödé 🎉 東京"] * 10
     source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
@@ -53,14 +57,14 @@ def test_a_file_is_answered_in_its_order(run, model: str, tmp_path: Path) -> Non
     assert "50 answers written." in finished.err
 
 
-def test_stdin_goes_to_stdout(run, model: str) -> None:
+def test_stdin_goes_to_stdout(run: Run, model: str) -> None:
     finished = run("predict", model, "--input", "-", stdin=b'Ada\n\n{"text": "b"}\n')
     assert finished.status == 0
     assert [answer["text"] for answer in answers_in(finished.out)] == ["Ada", "b"]
     assert "1 blank line" in finished.err
 
 
-def test_broken_lines_are_told_and_the_others_answered(run, model: str, tmp_path: Path) -> None:
+def test_broken_lines_are_told_and_the_others_answered(run: Run, model: str, tmp_path: Path) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_bytes(b'{"text": "a"}\n{"text": \nb\n\xff\n{"texts": "c"}\n')
     finished = run("predict", model, "--input", source, "--output", output)
@@ -71,42 +75,42 @@ def test_broken_lines_are_told_and_the_others_answered(run, model: str, tmp_path
     assert "3 lines could not be read; the other 2 are answered" in finished.err
 
 
-def test_a_file_may_be_answered_in_place(run, model: str, tmp_path: Path) -> None:
+def test_a_file_may_be_answered_in_place(run: Run, model: str, tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"
     path.write_text("Ada\n")
     assert run("predict", model, "--input", path, "--output", path).status == 0
     assert answers_in(path.read_text())[0]["text"] == "Ada"
 
 
-def test_texts_may_be_answered_into_a_file(run, model: str, tmp_path: Path) -> None:
+def test_texts_may_be_answered_into_a_file(run: Run, model: str, tmp_path: Path) -> None:
     assert run("predict", model, "Ada", "--output", tmp_path / "out.jsonl").status == 0
     assert answers_in((tmp_path / "out.jsonl").read_text())[0]["text"] == "Ada"
 
 
-def test_an_empty_file_gives_no_answers(run, model: str, tmp_path: Path) -> None:
+def test_an_empty_file_gives_no_answers(run: Run, model: str, tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("")
     finished = run("predict", model, "--input", tmp_path / "empty.txt")
     assert (finished.status, finished.out) == (0, "")
 
 
 @pytest.mark.parametrize("words", [["model"], ["model", "a text", "--input", "-"]])
-def test_texts_come_from_one_place(run, words: list[str]) -> None:
+def test_texts_come_from_one_place(run: Run, words: list[str]) -> None:
     finished = run("predict", *words)
     assert finished.status == 2
     assert "predict needs texts, or `--input`" in finished.err
 
 
-def test_an_input_that_is_absent_is_told(run, model: str, tmp_path: Path) -> None:
+def test_an_input_that_is_absent_is_told(run: Run, model: str, tmp_path: Path) -> None:
     finished = run("predict", model, "--input", tmp_path / "absent")
     assert finished.status == 2
     assert "absent" in finished.err
     assert finished.out == ""
 
 
-def test_a_text_that_was_cut_says_so(run, model: str) -> None:
+def test_a_text_that_was_cut_says_so(run: Run, model: str) -> None:
     finished = run("predict", model, "one two three four five six seven eight nine ten")
     assert "too long for the encoder" in finished.out
 
 
-def test_markup_in_a_text_is_text(run, model: str) -> None:
+def test_markup_in_a_text_is_text(run: Run, model: str) -> None:
     assert "[bold]no[/bold] :smile:" in run("predict", model, "[bold]no[/bold] :smile:").out

@@ -1,7 +1,11 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Never
 
 import pytest
+
+Run = Callable[..., Any]
 
 RECIPE = """
 [encoder]
@@ -26,7 +30,7 @@ def recipe(tmp_path: Path) -> Path:
     return tmp_path / "recipe.toml"
 
 
-def test_a_recipe_becomes_a_folder_that_answers(run, recipe: Path, tmp_path: Path) -> None:
+def test_a_recipe_becomes_a_folder_that_answers(run: Run, recipe: Path, tmp_path: Path) -> None:
     finished = run("train", recipe, "--output", tmp_path / "model", "--set", "training.max_steps=1")
     assert finished.status == 0, finished.err
     for part in ("dev: 8 rows", "accuracy", f"polyhead predict {tmp_path / 'model'}"):
@@ -39,7 +43,7 @@ def test_a_recipe_becomes_a_folder_that_answers(run, recipe: Path, tmp_path: Pat
     assert json.loads(answered.out)["tasks"]["topic"]["label"] in {"a", "b"}
 
 
-def test_an_output_that_exists_is_left_alone(run, recipe: Path, tmp_path: Path) -> None:
+def test_an_output_that_exists_is_left_alone(run: Run, recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.txt").write_text("mine")
     finished = run("train", recipe, "--output", tmp_path / "model")
@@ -48,7 +52,7 @@ def test_an_output_that_exists_is_left_alone(run, recipe: Path, tmp_path: Path) 
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["mine.txt"]
 
 
-def test_bad_rows_keep_training_from_starting(run, recipe: Path, tmp_path: Path) -> None:
+def test_bad_rows_keep_training_from_starting(run: Run, recipe: Path, tmp_path: Path) -> None:
     with (tmp_path / "train.jsonl").open("a") as file:
         file.write('\n{"text": "broken\n{"topic": "a"}\n')
     finished = run("train", recipe, "--output", tmp_path / "model")
@@ -58,8 +62,10 @@ def test_bad_rows_keep_training_from_starting(run, recipe: Path, tmp_path: Path)
     assert not (tmp_path / "model").exists()
 
 
-def test_ctrl_c_says_how_to_go_on_and_leaves_with_130(run, recipe: Path, tmp_path: Path, monkeypatch) -> None:
-    def interrupt(*words, **settings):  # noqa: ARG001
+def test_ctrl_c_says_how_to_go_on_and_leaves_with_130(
+    run: Run, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*words: object, **settings: object) -> Never:  # noqa: ARG001
         raise KeyboardInterrupt
 
     monkeypatch.setattr("polyhead.training.train.train", interrupt)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from polyhead.data.checking import AllowedLabels, RowCheck
+from polyhead.data.columns import Row
 from polyhead.tasks.base import Task
 from polyhead.tasks.classification import Classification
 
@@ -81,7 +82,10 @@ BROKEN_ROWS = {
     ),
     "entities overlap": (
         {"text": TEXT, "entities": [entity(0, 13), entity(6, 13)]},
-        "entities: entities must not overlap. Found 'Fetch Rewards' (0-13) and 'Rewards' (6-13).",
+        (
+            "entities: entities must not overlap. Found 'Fetch Rewards' (0-13) and 'Rewards' (6-13). "
+            '`decoder = "span"` takes such ones.'
+        ),
     ),
     "text disagrees": (
         {"text": TEXT, "entities": [entity(32, 39, "LOC", "Americas")]},
@@ -139,9 +143,9 @@ def test_an_unknown_label_comes_with_advice(check: RowCheck) -> None:
 
 
 def test_absent_and_null_are_not_labelled_and_an_empty_list_is(check: RowCheck) -> None:
-    assert check.row(1, {"text": "a", "topic": "a"}) == ("a", {"topic": "a"})
-    assert check.row(2, {"text": "a", "topic": None, "entities": []}) == ("a", {"entities": ()})
-    assert check.row(3, {"text": ""}) == ("", {})
+    assert check.row(1, {"text": "a", "topic": "a"}) == Row("a", {"topic": "a"})
+    assert check.row(2, {"text": "a", "topic": None, "entities": []}) == Row("a", {"entities": ()})
+    assert check.row(3, {"text": ""}) == Row("", {})
     assert check.faults == check.finish() == []
 
 
@@ -155,7 +159,7 @@ def test_whole_characters_beyond_the_basic_plane_are_fine(check: RowCheck) -> No
     text = "😀 Fetch é"
     row = check.row(1, {"text": text, "entities": [entity(2, 7, text="Fetch")]})
     assert row is not None
-    assert row[1]["entities"][0].text == "Fetch"
+    assert row.values["entities"][0].text == "Fetch"
 
 
 def test_the_columns_that_are_remembered_stay_few(check: RowCheck) -> None:

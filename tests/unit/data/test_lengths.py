@@ -2,8 +2,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from polyhead.data.columns import Row
 from polyhead.data.lengths import measure
 from polyhead.data.reading import RowsRead
+from polyhead.data.storage import RowsWriter
+from polyhead.tasks.embedding import Embedding, Likeness
 from polyhead.text.tokens import TextTokenizer
 
 
@@ -28,3 +31,17 @@ def test_more_rows_than_one_batch_are_measured(
 
 def test_no_rows_have_no_lengths(read: Callable[..., RowsRead], tokenizer: TextTokenizer) -> None:
     assert measure(read("absent.jsonl").rows, tokenizer).shape == (0,)
+
+
+def test_windows_pairs_and_sides_count_as_they_are_read(tokenizer: TextTokenizer) -> None:
+    tasks = {"meaning": Embedding()}
+    with RowsWriter(tasks) as writer:
+        writer.begin_file("rows.jsonl")
+        writer.add(1, Row("one two", pair="three"))
+        writer.add(2, Row("one", {"meaning": Likeness("two three")}))
+        writer.add(3, Row("one " * 20))
+        rows = writer.finish()
+    assert measure(rows, tokenizer).tolist() == [3, 1 + 1 + 2, 8]
+    tokenizer.overlap = 0.25
+    # Windows of eight tokens, six of them new each time.
+    assert measure(rows, tokenizer).tolist() == [3, 4, 3 * 8]

@@ -3,12 +3,21 @@
 import json
 from collections.abc import Callable
 
+import pytest
+
+from polyhead.data import label_oddities, lint
 from polyhead.data.lint import Report, inspect
+from polyhead.data.rows import Rows
 from polyhead.recipe import Recipe
 from polyhead.text.tokens import TextTokenizer
 
 Save = Callable[..., str]
 MakeRecipe = Callable[..., Recipe]
+
+
+@pytest.fixture(autouse=True)
+def _two_rows_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_oddities, "FEW", 2)
 
 
 def row(text: str, topic: str | None = None, *spans: tuple[int, int, str]) -> dict[str, object]:
@@ -88,11 +97,11 @@ def test_a_label_seen_once_is_named_with_its_row_and_a_close_one(save: Save, mak
     report = inspect(make_recipe(splits={"train": [save(*rows)], "dev": [save(*DEV, name="dev.jsonl")]}))
     assert told(report, "warning") == [
         (
-            "rows.jsonl:2: topic: a label should occur more than once in train. Found 'sport' once; did you mean "
+            "rows.jsonl:2: topic: a label should occur 2 times or more in train. Found 'sport' once; did you mean "
             "'sports'? Correct the label, or add rows that bear it."
         ),
         (
-            "rows.jsonl:8: entities: a label should occur more than once in train. Found 'PER' once. "
+            "rows.jsonl:8: entities: a label should occur 2 times or more in train. Found 'PER' once. "
             "Correct the label, or add rows that bear it."
         ),
     ]
@@ -135,7 +144,7 @@ def test_a_dev_label_that_was_never_trained_is_a_fault_when_none_are_declared(
 
 def test_a_task_without_dev_rows_is_named(save: Save, make_recipe: MakeRecipe) -> None:
     train = [save(*TRAIN)]
-    advice = "Without them the task takes no part in the choice of the best epoch."
+    advice = "Without them the task takes no part in the choice of the best epoch. `split = { dev = 0.1 }` makes some."
     assert told(inspect(make_recipe(splits={"train": train})), "warning") == [
         f"data.dev: {task}: a task should have labelled dev rows. Found none. {advice}"
         for task in ("topic", "entities")
@@ -151,6 +160,7 @@ def test_repeated_texts_are_named(save: Save, make_recipe: MakeRecipe) -> None:
     warnings = told(inspect(make_recipe(splits=splits)), "warning")
     assert [warning.split(" Found")[0] for warning in warnings] == [
         "dev.jsonl:2: a text should be in one split only.",
+        "rows.jsonl:5: a text should occur once in a split.",
         "rows.jsonl:5: topic: equal texts should have equal labels.",
     ]
 
@@ -170,4 +180,35 @@ def test_the_report_is_plain_json(save: Save, make_recipe: MakeRecipe) -> None:
         "kind": "classification",
         "rows": {"train": 4},
         "labels": {"x": {"train": 2}, "y": {"train": 2}},
+        "imbalance": 1.0,
+        "lengths": {"median": 2, "most": 2, "longest": 2, "windowed": 0, "measured": 4},
     }
+    assert (document["measured_in"], document["max_tokens"]) == ("words", 512)
+
+
+def test_the_tokenizer_may_be_made_of_the_training_rows(
+    save: Save, make_recipe: MakeRecipe, tokenizer: TextTokenizer
+) -> None:
+    seen: list[int] = []
+
+    def make(rows: Rows) -> TextTokenizer:
+        seen.append(len(rows))
+        return tokenizer
+
+    report = inspect(make_recipe(splits={"train": [save(*TRAIN)], "dev": [save(*DEV, name="dev.jsonl")]}), make)
+    assert (seen, report.measured_in, report.max_tokens) == ([4], "tokens", 8)
+    assert inspect(make_recipe(splits={"train": ["absent.jsonl"]}), make).measured_in == "words"
+
+
+def test_imbalance_is_of_the_most_to_the_least_frequent_label(save: Save, make_recipe: MakeRecipe) -> None:
+    rows = [*TRAIN, row("a", "x"), row("b", "x")]
+    report = inspect(make_recipe(splits={"train": [save(*rows)]}))
+    assert (report.tasks["topic"].imbalance, report.tasks["entities"].imbalance) == (2.0, 1.0)
+
+
+def test_large_splits_are_held_to_the_words_of_their_texts(
+    save: Save, make_recipe: MakeRecipe, tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lint, "ALIGNED_ROWS", 1)
+    recipe = make_recipe(splits={"train": [save(*TRAIN, row("Boltless pays", "x", (0, 4, "ORG")))]})
+    assert inspect(recipe, tokenizer).faults == 1

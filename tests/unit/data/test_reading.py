@@ -127,13 +127,18 @@ def test_no_path_is_too_odd_to_be_reported(name: str, read: Read) -> None:
 def test_a_folder_is_no_file(read: Read, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").mkdir()
     assert [str(fault) for fault in read("rows.jsonl").file_faults] == [
-        "rows.jsonl: a data file must be a file. Found a folder. Name the files in it one by one."
+        (
+            "rows.jsonl: a folder must hold `seq.in`, or a data set that `save_to_disk` wrote. Found neither. "
+            "Name the files in it one by one."
+        )
     ]
 
 
 def test_an_unknown_format_is_told_which_are_known(save: Save, read: Read) -> None:
-    (fault,) = read(save("text,topic", name="rows.csv")).file_faults
-    assert fault.rule == "a data file must end in .jsonl, .ndjson, .json. Found '.csv'."
+    (fault,) = read(save("text of some kind", name="rows.docx")).file_faults
+    assert fault.rule.startswith("a data file must end in .jsonl, .ndjson, .json, .csv, ")
+    assert fault.rule.endswith("or be told by `format`. Found '.docx'.")
+    assert "one of jsonl, json, csv, " in fault.advice
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")

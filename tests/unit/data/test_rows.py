@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from polyhead.data import storage
+from polyhead.data.columns import Row
 from polyhead.data.reading import RowsRead
 from polyhead.data.rows import Rows
+from polyhead.tasks.base import Task
 
 Save = Callable[..., str]
 Read = Callable[..., RowsRead]
@@ -118,3 +120,29 @@ def test_no_rows_at_all_are_rows(read: Read) -> None:
     assert (len(rows), rows.labelled.shape, list(rows.iterate()), rows.texts([])) == (0, (0, 2), [], [])
     assert rows.texts(range(0)) == []
     assert rows.counts("topic") == {}
+
+
+def test_pairs_and_tokens_take_no_room_until_a_row_has_them(
+    tasks: dict[str, Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "ROWS_HELD", 2)
+    with storage.RowsWriter(tasks) as writer:
+        writer.begin_file("rows")
+        for line in range(5):
+            writer.add(line, Row("a b", {"topic": "x"}))
+        plain = writer.finish()
+    assert plain.pairs([0, 4]) == plain.tokens([0, 4]) == [None, None]
+    with storage.RowsWriter(tasks) as writer:
+        writer.begin_file("rows")
+        for line in range(9):
+            pair = f"pair {line}" if line in {3, 8} else None
+            writer.add(line, Row("a b", {}, pair, [0, 1, 2, 3] if line == 5 else None))
+        mixed = writer.finish()
+    assert mixed.pairs(range(9)) == [None, None, None, "pair 3", None, None, None, None, "pair 8"]
+    assert mixed.pairs([8, 0]) == ["pair 8", None]
+    found = mixed.tokens(range(9))
+    assert [tokens is None for tokens in found] == [True] * 5 + [False] + [True] * 3
+    assert found[5] is not None
+    assert found[5].tolist() == [[0, 1], [2, 3]]
+    assert mixed.texts(range(9)) == ["a b"] * 9
+    assert mixed.only([3, 8]).pairs([0, 1]) == ["pair 3", "pair 8"]

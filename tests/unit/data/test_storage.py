@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from polyhead.data import storage
+from polyhead.data.columns import Row
 from polyhead.data.storage import RowsWriter
 from polyhead.errors import StorageError
 from polyhead.tasks.base import Task
@@ -27,7 +28,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fill(writer: RowsWriter, count: int, *, text: str = "a", values: dict[str, Any] | None = None) -> None:
     writer.begin_file("rows.jsonl")
     for line in range(count):
-        writer.add(line + 1, text, values or {})
+        writer.add(line + 1, Row(text, values or {}))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 11])

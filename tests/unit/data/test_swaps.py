@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from polyhead.data import swaps
 from polyhead.data.alignment import words_of
+from polyhead.data.columns import Row
 from polyhead.data.reading import RowsRead
 from polyhead.data.rows import Rows
 from polyhead.data.storage import RowsWriter
@@ -20,14 +21,14 @@ from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
 
 TASKS: Mapping[str, Task] = {"topic": Classification(), "entities": Entities(), "products": Entities()}
-Row = tuple[str, Mapping[str, Any]]
+Labelled = tuple[str, Mapping[str, Any]]
 
 
-def rows_of(*rows: Row, tasks: Mapping[str, Task] = TASKS) -> Rows:
+def rows_of(*rows: Labelled, tasks: Mapping[str, Task] = TASKS) -> Rows:
     with RowsWriter(tasks) as writer:
         writer.begin_file("rows.jsonl")
         for line, (text, values) in enumerate(rows, start=1):
-            writer.add(line, text, values)
+            writer.add(line, Row(text, values))
         return writer.finish()
 
 

@@ -177,6 +177,8 @@ def make_model(encoders: Mapping[str, Path], tasks: Mapping[str, Task]) -> Calla
         family: str, pooling: str = "mean", *, projection: int | None = None, asks: Mapping[str, Task] = tasks
     ) -> MultiTaskModel:
         loaded = load_encoder(EncoderSettings(name=str(encoders[family])), folder=Path())
+        # A batch of texts is what the encoder reads only as long as none of them is longer than it takes.
+        loaded.tokenizer.overlap = None
         with torch.random.fork_rng():
             torch.manual_seed(3)
             model = MultiTaskModel(

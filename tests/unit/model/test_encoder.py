@@ -43,9 +43,9 @@ def test_the_limit_is_that_of_the_recipe_or_of_the_positions(encoders: Mapping[s
     for wanted, allowed in ((512, 48), (48, 48), (16, 16)):
         loaded = load_encoder(EncoderSettings(name=str(encoders[family]), max_tokens=wanted), folder=Path())
         (tokenized,) = loaded.tokenizer.tokenize([long_text])
-        assert len(tokenized) == allowed
-        assert tokenized.truncated
-        ids = torch.from_numpy(tokenized.ids)[None]
+        assert tokenized.read_at_once == allowed
+        assert tokenized.passes > 1
+        ids = torch.from_numpy(loaded.tokenizer.window_batch([tokenized]).ids)[:1]
         assert loaded.module(input_ids=ids).last_hidden_state.shape == (1, allowed, 32)
 
 

@@ -45,7 +45,7 @@ def test_nothing_is_dropped_out_while_answering_and_training_goes_on_after(
     expected = TorchEngine(model).run(batch, ["topic"])
     model.train()
     modes: list[bool] = []
-    model.encoder.register_forward_hook(lambda module, *_: modes.append(module.training))
+    model.encoder.get_input_embeddings().register_forward_hook(lambda module, *_: modes.append(module.training))
     found = TorchEngine(model).run(batch, ["topic"])
     assert modes == [False]
     assert model.training

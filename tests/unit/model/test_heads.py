@@ -39,3 +39,18 @@ def test_a_hidden_layer_is_never_empty() -> None:
 def test_heads_of_words_judge_every_token(kind: str) -> None:
     head = build_head(Entities(labels=("PERSON", "LOC", "ORG", "DATE"), head=kind), 6)
     assert head(torch.zeros(2, 5, 6)).shape == (2, 5, 9)
+
+
+def test_what_a_task_learns_beside_its_layers_is_a_parameter_of_its_head() -> None:
+    head = build_head(Entities(labels=("PERSON", "LOC"), decoder="crf"), 6)
+    assert layers(head) == ["Dropout", "Linear"]
+    (name, parameter), *_ = head.named_parameters(recurse=False)
+    assert name == "transitions"
+    assert parameter.shape == (5, 5)
+    assert not parameter.any()
+    assert set(head.state_dict()) == {"transitions", "1.weight", "1.bias"}
+
+
+def test_attention_over_windows_is_one_more_output() -> None:
+    head = build_head(Classification(labels=("a", "b"), windows="attention"), 6)
+    assert head[1].out_features == 3

@@ -94,7 +94,13 @@ def test_a_causal_encoder_gives_its_first_token_the_same_state_whatever_follows(
 @pytest.mark.parametrize("family", FAMILIES)
 def test_all_tasks_take_one_pass_of_the_encoder(make_model: Make, texts: Sequence[str], family: str) -> None:
     model = make_model(family)
-    passes = Passes({"encoder": model.encoder, "topic": model.head("topic"), "entities": model.head("entities")})
+    passes = Passes(
+        {
+            "encoder": model.encoder.get_input_embeddings(),
+            "topic": model.head("topic"),
+            "entities": model.head("entities"),
+        }
+    )
     run(model, texts)
     assert passes.counts == {"encoder": 1, "topic": 1, "entities": 1}
 
@@ -108,7 +114,13 @@ def test_only_the_heads_that_are_asked_for_are_computed(
 ) -> None:
     model = make_model("bert")
     everything = run(model, texts)
-    passes = Passes({"encoder": model.encoder, "topic": model.head("topic"), "entities": model.head("entities")})
+    passes = Passes(
+        {
+            "encoder": model.encoder.get_input_embeddings(),
+            "topic": model.head("topic"),
+            "entities": model.head("entities"),
+        }
+    )
     outputs = run(model, texts, asked)
     heads = {name: int(name in computed) for name in ("topic", "entities")}
     assert passes.counts == {"encoder": 1, **heads}
@@ -133,7 +145,9 @@ def test_texts_read_the_embedding_and_words_the_token_states(make_model: Make, f
     assert outputs.embedding.shape == (2, 24)
     with torch.no_grad():
         assert torch.equal(outputs["topic"], model.head("topic")(outputs.embedding))
-        assert torch.equal(outputs["entities"], model.head("entities")(outputs.tokens))
+        expected = model.head("entities")(outputs.tokens)
+    for row, length in enumerate(len(item) for item in model.tokenizer.tokenize(["The park", "a"])):
+        assert close(outputs["entities"][row, :length], expected[row, :length])
 
 
 def test_gradients_of_every_task_reach_the_encoder(make_model: Make, texts: Sequence[str]) -> None:

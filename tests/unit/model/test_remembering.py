@@ -1,13 +1,19 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import torch
 
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.remembering import Remembered
+from polyhead.text.tokens import Passage
 
 
 def batch_of(model: MultiTaskModel, texts: Sequence[str]) -> dict[str, torch.Tensor]:
     return model.tensors(model.tokenizer.batch(model.tokenizer.tokenize(texts, words=True)))
+
+
+def remember(model: MultiTaskModel, passages: Iterable[Passage | str], *, most: int) -> Remembered:
+    return Remembered(partial(model.encode, model.encoder), model.tokenizer, passages, most=most)
 
 
 def test_states_are_those_of_the_encoder(make_model: Callable[..., MultiTaskModel], texts: Sequence[str]) -> None:
@@ -15,7 +21,7 @@ def test_states_are_those_of_the_encoder(make_model: Callable[..., MultiTaskMode
     batch = batch_of(model, texts)
     with torch.no_grad():
         expected = model(batch)
-        model.remembered = Remembered(model.encoder, model.tokenizer, texts, most=10**6)
+        model.remembered = remember(model, texts, most=10**6)
         found = model(batch)
     assert len(model.remembered) == len(set(texts))
     for name, logits in expected.items():
@@ -26,7 +32,7 @@ def test_states_are_those_of_the_encoder(make_model: Callable[..., MultiTaskMode
 
 def test_a_text_that_is_not_known_is_computed(make_model: Callable[..., MultiTaskModel], texts: Sequence[str]) -> None:
     model = make_model("bert")
-    model.remembered = Remembered(model.encoder, model.tokenizer, texts[:2], most=10**6)
+    model.remembered = remember(model, texts[:2], most=10**6)
     with torch.no_grad():
         found = model(batch_of(model, texts)).embedding
         model.remembered = None
@@ -37,15 +43,15 @@ def test_no_more_is_kept_than_there_is_room_for(
     make_model: Callable[..., MultiTaskModel], texts: Sequence[str]
 ) -> None:
     model = make_model("bert")
-    assert len(Remembered(model.encoder, model.tokenizer, texts, most=1)) == 0
+    assert len(remember(model, texts, most=1)) == 0
 
 
 def test_a_text_never_gets_the_states_of_another_tokenizer_or_limit(
     make_model: Callable[..., MultiTaskModel], texts: Sequence[str]
 ) -> None:
     model = make_model("bert")
-    remembered = Remembered(model.encoder, model.tokenizer, texts, most=10**6)
+    remembered = remember(model, texts, most=10**6)
     batch = batch_of(model, texts)
     other = {**batch, "input_ids": batch["input_ids"].flip(0)}
     with torch.no_grad():
-        assert not torch.allclose(remembered.states(model.encoder, batch), remembered.states(model.encoder, other))
+        assert not torch.allclose(remembered.states(batch), remembered.states(other))

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_one_engine_call_answers_all_tasks_of_a_batch(predictor: Predictor, engi
 def test_a_stream_answers_before_its_source_ends(predictor: Predictor) -> None:
     taken: list[int] = []
 
-    def source():
+    def source() -> Iterator[str]:
         for number in range(3 * WINDOW_TEXTS):
             taken.append(number)
             yield "red"
@@ -123,7 +123,7 @@ def test_a_wrong_call_says_what_is_wrong(predictor: Predictor, texts: list[str],
 def test_the_answer_as_json_has_the_shape_of_the_contract(predictor: Predictor) -> None:
     (answer,) = predictor.predict(["red sky"])
     document = answer.to_json()
-    assert list(document) == ["text", "truncated", "tasks"]
+    assert list(document) == ["text", "truncated", "windows", "tasks"]
     assert document["tasks"]["color"]["kind"] == "classification"
     assert document["tasks"]["color"]["scores"].keys() == {"red", "green", "blue"}
     (span,) = document["tasks"]["things"]["spans"]

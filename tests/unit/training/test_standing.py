@@ -22,11 +22,19 @@ def test_only_a_higher_score_is_better() -> None:
     standing = Standing(step=1)
     assert standing.note_score(0.5)
     standing.step = 2
-    assert not standing.note_score(0.5)
+    assert not standing.note_score(0.4)
     assert (standing.best_step, standing.epochs_since_best) == (1, 1)
     standing.step = 3
     assert standing.note_score(0.6)
     assert (standing.best_step, standing.best_score, standing.epochs_since_best) == (3, 0.6, 0)
+
+
+def test_of_equal_scores_the_later_weights_are_kept_and_patience_runs_out() -> None:
+    standing = Standing(step=1)
+    standing.note_score(0.5)
+    standing.step = 2
+    assert standing.note_score(0.5)
+    assert (standing.best_step, standing.epochs_since_best) == (2, 1)
 
 
 def test_without_dev_rows_the_latest_weights_are_the_best() -> None:

@@ -186,7 +186,7 @@ def test_two_trainings_never_write_to_one_folder(tmp_path: Path) -> None:
 def test_bad_rows_leave_no_folder_behind(tmp_path: Path) -> None:
     recipe = recipe_in(tmp_path, {})
     write(tmp_path / "dev.jsonl", [{"text": "Milo ran", "people": [{"start": 0, "end": 40, "label": "PERSON"}]}])
-    with pytest.raises(DataError, match="dev.jsonl:1"):
+    with pytest.raises(DataError, match=r"dev\.jsonl:1"):
         train(recipe, output=tmp_path / "model")
     assert not (tmp_path / "model").exists()
 

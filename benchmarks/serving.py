@@ -1,0 +1,247 @@
+"""Polyhead's server beside its own predictor, LitServe and three pipelines, on this machine, in one run; ratios only.
+
+`python benchmarks/serving.py MODEL [--texts N] [--rounds N] [--open SECONDS] [--overload SECONDS]
+[--exact N] [--rivals]`
+"""
+# ruff: noqa: D103, ANN401, S311, S603, PLR2004, PLC0415  a script that measures, and talks to who started it
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+from serving_load import Report, closed_loop, mixed_texts, open_loop, request_bytes
+
+HERE = Path(__file__).parent
+CLIENTS = 32
+Running = tuple[int, psutil.Process]
+SERVE = "from polyhead.cli.app import main; main()"
+
+
+@contextmanager
+def running(command: Sequence[str], port: int) -> Iterator[psutil.Process]:
+    """Run a server until the block ends, and all that it started with it."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    quiet = subprocess.DEVNULL
+    process = psutil.Process(
+        subprocess.Popen([sys.executable, *command], env=environment, stdout=quiet, stderr=quiet).pid
+    )
+    try:
+        for _ in range(600):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                message = f"the server ended at once: {command}"
+                raise RuntimeError(message)
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{'ready' if SERVE in command else 'health'}"):
+                    break
+            except OSError:
+                time.sleep(0.2)
+        yield process
+    finally:
+        if process.is_running():
+            for each in [*process.children(recursive=True), process]:
+                each.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def polyhead_command(model: Path, port: int, *options: str) -> list[str]:
+    return ["-c", SERVE, "serve", str(model), "--port", str(port), *options]
+
+
+def asked(texts: Sequence[str]) -> list[bytes]:
+    return [request_bytes("/predict", {"texts": [text]}) for text in texts]
+
+
+def ratio_line(name: str, found: Sequence[float], wanted: str) -> None:
+    spread = f"{min(found):.2f}-{max(found):.2f}"
+    print(f"{name:<66} {median(found):6.2f}   ({spread}, {len(found)} rounds)   to reach: {wanted}", flush=True)
+
+
+def processor_seconds(process: psutil.Process) -> float:
+    """Count the processor's time of a server, with the processes that it started."""
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
+def throughput(predictor: Any, texts: Sequence[str], servers: Mapping[str, Running], rounds: int) -> float:
+    """Compare single-text requests of 32 clients with one call of the predictor; return the server's rate.
+
+    On a machine that has other work to do, the processor's time tells more than the clock.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in ("bare", *servers)}
+    costs: dict[str, list[float]] = {name: [] for name in ("bare", *servers)}
+    for _ in range(rounds):
+        began, used = time.perf_counter(), time.process_time()
+        predictor.predict(texts)
+        rates["bare"].append(len(texts) / (time.perf_counter() - began))
+        costs["bare"].append((time.process_time() - used) / len(texts))
+        for name, (port, process) in servers.items():
+            share = texts if name != "pipelines" else texts[: max(40, len(texts) // 10)]
+            used = processor_seconds(process)
+            rates[name].append(asyncio.run(closed_loop(port, asked(share), clients=CLIENTS)).rate())
+            costs[name].append((processor_seconds(process) - used) / len(share))
+    for name in ("bare", *servers):
+        if name != "polyhead":
+            wanted = {"bare": ">= 0.95", "litserve": ">= 3"}.get(name, "-")
+            by_clock = [a / b for a, b in zip(rates["polyhead"], rates[name], strict=True)]
+            by_cost = [b / a for a, b in zip(costs["polyhead"], costs[name], strict=True)]
+            ratio_line(f"texts/s, 32 clients: polyhead / {name}", by_clock, wanted)
+            ratio_line(f"texts a processor second: polyhead / {name}", by_cost, wanted)
+    return median(rates["polyhead"])
+
+
+def latency(predictor: Any, texts: Sequence[str], port: int) -> None:
+    """Compare one client with the bare predictor, text by text."""
+
+    def bare() -> list[float]:
+        spent: list[float] = []
+        for text in texts:
+            began = time.perf_counter()
+            predictor.predict([text])
+            spent.append(time.perf_counter() - began)
+        return spent
+
+    added: list[float] = []
+    for _ in range(3):
+        alone = median(bare())
+        report = asyncio.run(closed_loop(port, asked(texts), clients=1))
+        added.append(1000 * (report.percentile(0.5) - alone))
+    ratio_line("milliseconds that HTTP adds to the median, 1 client", added, "<= 3")
+
+
+def bare_p99(predictor: Any, texts: Sequence[str]) -> float:
+    spent: list[float] = []
+    for text in texts:
+        began = time.perf_counter()
+        predictor.predict([text])
+        spent.append(time.perf_counter() - began)
+    return sorted(spent)[int(0.99 * len(spent))]
+
+
+def steady(predictor: Any, texts: Sequence[str], port: int, rate: float, seconds: float) -> None:
+    """Compare the 99th percentile at 70 % of what the server can do with the bare predictor's own."""
+    alone = bare_p99(predictor, texts[:400])
+    count = int(0.7 * rate * seconds)
+    report = asyncio.run(open_loop(port, asked(_repeated(texts, count)), rate=0.7 * rate))
+    ratio_line("p99 at 70 %, open loop / p99 of the bare predictor", [report.percentile(0.99) / alone], "<= 2")
+    print(f"    statuses {_counted(report)}")
+
+
+def overload(texts: Sequence[str], port: int, rate: float, *, seconds: float, process: psutil.Process) -> None:
+    """Ask twice as much as the server can do, and see what it refuses, what it keeps, and how soon it is well again."""
+    memory: list[int] = []
+    count = int(2 * rate * seconds)
+
+    async def watched() -> Report:
+        async def watch() -> None:
+            while True:
+                memory.append(process.memory_info().rss)
+                await asyncio.sleep(0.5)
+
+        watching = asyncio.create_task(watch())
+        report = await open_loop(port, asked(_repeated(texts, count)), rate=2 * rate)
+        watching.cancel()
+        return report
+
+    report = asyncio.run(watched())
+    print(f"200 % for {seconds:.0f} s: statuses {_counted(report)}")
+    ratio_line("    answered / what it can do", [report.rate() / rate], ">= 0.9")
+    ratio_line("    seconds: p99 of the answered (the queue's limit is 5)", [report.percentile(0.99)], "< 5")
+    ratio_line("    seconds: p99 of the refused", [report.percentile(0.99, 503)], "<= 0.1")
+    third = len(memory) // 3
+    ratio_line("    memory: end / after a third", [median(memory[-5:]) / memory[third]], "<= 1.02")
+    time.sleep(2)
+    after = asyncio.run(closed_loop(port, asked(texts[:100]), clients=1))
+    ratio_line("    seconds: p99 of one client, two seconds later", [after.percentile(0.99)], "as before")
+
+
+def exact(predictor: Any, texts: Sequence[str], port: int, count: int) -> None:
+    """Ask in mixed shapes, and compare every answer with the predictor's."""
+    choose, tasks = random.Random(3), list(predictor.tasks)
+    wrong = 0
+    for begin in range(0, count, 2000):
+        shapes = []
+        for _ in range(min(2000, count - begin)):
+            some = choose.sample(texts, choose.choice([1, 1, 1, 2, 5]))
+            shapes.append((some, choose.sample(tasks, choose.randint(1, len(tasks)))))
+        requests = [request_bytes("/predict", {"texts": some, "tasks": names}) for some, names in shapes]
+        report = asyncio.run(closed_loop(port, requests, clients=CLIENTS))
+        for number, (some, names) in enumerate(shapes):
+            wanted = [answer.to_json() for answer in predictor.predict(some, names)]
+            wrong += report.bodies[number] == b"" or not alike(json.loads(report.bodies[number])["answers"], wanted)
+    print(f"{count:,} requests of mixed shape: {wrong} answers differ from the predictor's (numbers to 4 decimals)")
+
+
+def alike(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict):
+        return (
+            isinstance(found, dict)
+            and found.keys() == wanted.keys()
+            and all(alike(found[k], wanted[k]) for k in wanted)
+        )
+    if isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(alike, found, wanted))
+    return abs(found - wanted) < 1e-4 if isinstance(wanted, float) else found == wanted
+
+
+def _repeated(texts: Sequence[str], count: int) -> list[str]:
+    return [texts[number % len(texts)] for number in range(count)]
+
+
+def _counted(report: Report) -> dict[int, int]:
+    return {status: report.statuses.count(status) for status in sorted(set(report.statuses))}
+
+
+def main() -> None:
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("model", type=Path)
+    reader.add_argument("--texts", type=int, default=600)
+    reader.add_argument("--rounds", type=int, default=5)
+    reader.add_argument("--open", type=float, default=20.0)
+    reader.add_argument("--overload", type=float, default=20.0)
+    reader.add_argument("--exact", type=int, default=1000)
+    reader.add_argument("--rivals", action="store_true")
+    chosen = reader.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import polyhead
+
+    predictor: Any = polyhead.load(chosen.model)
+    texts = mixed_texts(chosen.model, chosen.texts)
+    predictor.predict(texts[:50])
+    with ExitStack() as stack:
+        port = free_port()
+        process = stack.enter_context(running(polyhead_command(chosen.model, port), port))
+        servers = {"polyhead": (port, process)}
+        for rival in ("litserve", "pipelines") if chosen.rivals else ():
+            other = free_port()
+            command = [str(HERE / f"serving_{rival}.py"), str(chosen.model), str(other)]
+            servers[rival] = (other, stack.enter_context(running(command, other)))
+        rate = throughput(predictor, texts, servers, chosen.rounds)
+        if chosen.open:
+            latency(predictor, texts[:200], port)
+            steady(predictor, texts, port, rate, chosen.open)
+        if chosen.overload:
+            overload(texts, port, rate, seconds=chosen.overload, process=process)
+        exact(predictor, texts, port, chosen.exact)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Spans as BIO tags that are judged as a sequence: a linear-chain conditional random field."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polyhead.decoding.base import learned, words_of
+from polyhead.decoding.viterbi import UNOBSERVED, Viterbi, spans_of
+from polyhead.spans import OUTSIDE, Booleans, Floats, Integers, Span, best_legal_tags, legal_transitions, tag_runs
+from polyhead.text.tokens import TokenBatch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IMPOSSIBLE = -1e4
+"""The score of an illegal step: finite, so that its gradient is zero and not a quotient of infinities."""
+
+
+@dataclass(frozen=True)
+class LinearChain(Viterbi):
+    """Learned scores of tags after tags, beside those of tags at words; illegal steps are no choice.
+
+    Args:
+        transitions: the score of each tag after each tag, shape `(tags, tags)`: a tensor where it is learned, numbers
+            where it is used; zero when absent.
+
+    Reference:
+        Lample et al. 2016, section 2.2, https://arxiv.org/abs/1603.01360
+    """
+
+    transitions: Any = None
+
+    @property
+    def parameters(self) -> Mapping[str, tuple[int, ...]]:
+        return {"transitions": (self.outputs, self.outputs)}
+
+    def loss(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
+        """Sum the negative log-likelihood of the tag sequences; divided by the words it is a mean a word."""
+        words = targets != UNOBSERVED
+        if not bool(words.any()):
+            return logits[words].float().sum()
+        rows = words.any(dim=1)
+        order = words[rows].logical_not().byte().argsort(dim=1, stable=True)[:, : int(words.sum(dim=1).max())]
+        mask, gold = words[rows].gather(1, order), targets[rows].gather(1, order)
+        wide = order.unsqueeze(-1).expand(-1, -1, logits.shape[-1])
+        scores = logits[rows].gather(1, wide).float()
+        steps = learned(self.transitions, (self.outputs, self.outputs), like=scores)
+        return (_log_partition(scores, mask, steps) - _score(scores, mask, steps, gold=gold)).sum()
+
+    def decode(self, logits: Floats, batch: TokenBatch) -> list[tuple[Span, ...]]:
+        """Turn logits into spans; a span's confidence is the probability that it stands there exactly so."""
+        words = words_of(batch)
+        scores = words.taken(logits).astype(np.float64)
+        transitions = np.zeros((self.outputs, self.outputs)) if self.transitions is None else np.array(self.transitions)
+        tags = best_legal_tags(scores, words.mask, transitions=transitions)
+        runs = tag_runs(tags)
+        marginals = Marginals(scores, words.mask, transitions)
+        return spans_of(runs, marginals.of_runs(runs), words=words, labels=self.labels, texts=batch.texts)
+
+
+class Marginals:
+    """Forward and backward log-scores of all words, from which any event's probability follows.
+
+    Args:
+        scores: of tags at words, shape `(batch, words, tags)`.
+        mask: true at words, false at padding after them, shape `(batch, words)`.
+        transitions: of tags after tags, shape `(tags, tags)`.
+
+    Reference:
+        Rabiner 1989, section III.A, https://doi.org/10.1109/5.18626
+    """
+
+    def __init__(self, scores: Floats, mask: Booleans, transitions: Floats) -> None:
+        legal = legal_transitions((scores.shape[-1] - 1) // 2)
+        self._scores = scores
+        self._steps = np.where(legal, transitions, -np.inf)
+        self._last = mask.sum(axis=1) - 1
+        self.forward = np.full(scores.shape, -np.inf)
+        self.backward = np.zeros(scores.shape)
+        words = scores.shape[1]
+        if words:
+            self.forward[:, 0] = np.where(legal[OUTSIDE], scores[:, 0], -np.inf)
+        for word in range(1, words):
+            reach = np.logaddexp.reduce(self.forward[:, word - 1, :, None] + self._steps, axis=1) + scores[:, word]
+            self.forward[:, word] = np.where(mask[:, word, None], reach, self.forward[:, word - 1])
+        for word in range(words - 2, -1, -1):
+            onward = (scores[:, word + 1] + self.backward[:, word + 1])[:, None, :]
+            reach = np.logaddexp.reduce(self._steps + onward, axis=2)
+            self.backward[:, word] = np.where(mask[:, word + 1, None], reach, 0.0)
+        self.total = np.logaddexp.reduce(self.forward[:, -1], axis=-1) if words else np.zeros(len(scores))
+
+    def of_tags(self) -> Floats:
+        """Return the probability of each tag at each word, shape `(batch, words, tags)`."""
+        return np.exp(self.forward + self.backward - self.total[:, None, None])
+
+    def of_runs(self, runs: tuple[Integers, Integers, Integers, Integers]) -> list[float]:
+        """Return the probability of each span: that it begins, goes on and ends exactly where it does."""
+        return [self._of_run(*map(int, run)) for run in zip(*runs, strict=True)]
+
+    def _of_run(self, row: int, first: int, end: int, label: int) -> float:
+        begin, inside = 1 + 2 * label, 2 + 2 * label
+        score = self.forward[row, first, begin]
+        tags = [begin, *[inside] * (end - first - 1)]
+        score += sum(self._steps[tag, inside] for tag in tags[:-1])
+        score += self._scores[row, first + 1 : end, inside].sum()
+        if end <= self._last[row]:
+            after = self._steps[tags[-1]] + self._scores[row, end] + self.backward[row, end]
+            after[inside] = -np.inf
+            score += np.logaddexp.reduce(after)
+        return float(np.exp(min(0.0, score - self.total[row])))
+
+
+def _log_partition(scores: "Tensor", mask: "Tensor", steps: "Tensor") -> "Tensor":
+    """Sum over all legal sequences, as a logarithm, shape `(batch,)`."""
+    illegal = steps.new_tensor(~legal_transitions((len(steps) - 1) // 2)).bool()
+    legal = steps.masked_fill(illegal, IMPOSSIBLE)
+    total = scores[:, 0].masked_fill(illegal[OUTSIDE], IMPOSSIBLE)
+    for word in range(1, scores.shape[1]):
+        reach = (total.unsqueeze(2) + legal).logsumexp(dim=1) + scores[:, word]
+        total = reach.where(mask[:, word].unsqueeze(1), total)
+    return total.logsumexp(dim=1)
+
+
+def _score(scores: "Tensor", mask: "Tensor", steps: "Tensor", *, gold: "Tensor") -> "Tensor":
+    """Score the gold sequences, shape `(batch,)`."""
+    tags = gold.clamp(min=0)
+    at_words = scores.gather(-1, tags.unsqueeze(-1)).squeeze(-1)
+    between = steps[tags[:, :-1], tags[:, 1:]]
+    return (at_words * mask).sum(dim=1) + (between * mask[:, 1:]).sum(dim=1)

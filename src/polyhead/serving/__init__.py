@@ -1,0 +1,1 @@
+"""From a predictor to HTTP, without torch: batches over requests, limits, keys, metrics and a page."""

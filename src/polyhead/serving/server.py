@@ -1,0 +1,122 @@
+"""The process: signals, loading, draining, and how it ends."""
+
+import asyncio
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from functools import partial
+from math import ceil
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from polyhead.errors import PolyheadError
+from polyhead.serving.connection import TimedConnection
+from polyhead.serving.journal import log, log_failure
+from polyhead.serving.service import Service
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter while another one waits for it."""
+
+
+class Server(uvicorn.Server):
+    """Serves until SIGTERM or SIGINT, finishes what is in flight, and ends in peace; SIGHUP reloads the models.
+
+    Args:
+        app: what answers.
+        service: what the app answers with.
+        host: the address to listen on.
+        port: the port; 0 takes a free one, which the log tells.
+        notice_seconds: how long requests are still answered after SIGTERM while `/ready` says no already.
+    """
+
+    def __init__(self, app: FastAPI, service: Service, *, host: str, port: int, notice_seconds: float = 0.0) -> None:
+        limits = service.limits
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                http=partial(TimedConnection, limits),  # pyright: ignore[reportArgumentType]  called like the class
+                ws="none",
+                loop="asyncio",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=ceil(limits.idle_seconds),
+                timeout_graceful_shutdown=ceil(limits.drain_seconds),
+            )
+        )
+        self._service = service
+        self._notice_seconds = notice_seconds
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failure: PolyheadError | None = None
+
+    def serve_until_stopped(self) -> None:
+        """Listen, load the models, serve, drain.
+
+        Raises:
+            PolyheadError: a model cannot be opened.
+        """
+        # Workers that decode would keep the event loop waiting for Python's usual five milliseconds.
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self.run()
+        if self.failure is not None:
+            raise self.failure
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._begin(self._load())
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Handle signals in the event loop, so that the process ends with 0 and not by the signal."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        actions = {signal.SIGTERM: self._drain, signal.SIGINT: self._drain, signal.SIGHUP: self._reload}
+        for number, action in actions.items():
+            loop.add_signal_handler(number, action)
+        try:
+            yield
+        finally:
+            for number in actions:
+                loop.remove_signal_handler(number)
+
+    def _drain(self) -> None:
+        if self._service.draining:
+            self.force_exit = True
+            return
+        self._service.draining = True
+        log("draining", {})
+        asyncio.get_running_loop().call_later(self._notice_seconds, self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    def _reload(self) -> None:
+        self._begin(self._service.reload())
+
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _load(self) -> None:
+        try:
+            await self._service.open_models()
+        except PolyheadError as error:
+            self.failure = error
+            self.should_exit = True
+        except Exception as error:  # noqa: BLE001  whatever a model's files do, the program ends with one readable block
+            log_failure("load", error)
+            self.failure = PolyheadError(f"a model cannot be opened. Found {type(error).__name__}: {error}.")
+            self.should_exit = True
+        else:
+            log("ready", {"models": {model.name: model.version for model in self._service.models.open}})

@@ -1,0 +1,106 @@
+from hypothesis import given
+from hypothesis import strategies as some
+
+from polyhead.serving.waiting import LEAST_SHARE, PASS_TOKENS, WaitingText, WaitingTexts
+
+Texts = WaitingTexts[str]
+
+
+def waiting(budget: int = 100, age_seconds: float = 1.0) -> Texts:
+    return WaitingTexts(budget=budget, age_seconds=age_seconds)
+
+
+def text(owner: str, tokens: int, *, since: float = 0.0, line: str = "a") -> WaitingText[str]:
+    return WaitingText(owner, 0, tokens, line, since)
+
+
+def test_the_shortest_go_first_and_fill_the_budget() -> None:
+    texts = waiting()
+    texts.add([text("long", 90), text("a", 20), text("b", 21), text("c", 22), text("d", 23), text("e", 24)])
+    assert [item.owner for item in texts.take(0.0)] == ["a", "b", "c", "d"]
+    assert [item.owner for item in texts.take(0.0)] == ["e"]
+    assert [item.owner for item in texts.take(0.0)] == ["long"]
+    assert texts.take(0.0) == []
+
+
+def test_a_text_goes_alone_where_company_would_waste_more_than_a_pass() -> None:
+    texts = waiting(budget=1000)
+    texts.add([text("a", 20), text("b", 20), text("c", 20), text("d", 20 + PASS_TOKENS // 3), text("e", 40)])
+    assert [item.owner for item in texts.take(0.0)] == ["a", "b", "c"]
+    assert [item.owner for item in texts.take(0.0)] == ["d"]
+
+
+def test_a_text_that_waited_long_enough_goes_first_with_those_nearest_to_it() -> None:
+    texts = waiting(budget=200)
+    texts.add([text("old", 50)])
+    texts.add(
+        [text(name, tokens, since=2.0) for name, tokens in (("new", 5), ("near", 46), ("longer", 52), ("long", 90))]
+    )
+    assert [item.owner for item in texts.take(2.0)] == ["near", "old", "longer"]
+
+
+def test_short_texts_that_keep_coming_never_starve_a_long_one() -> None:
+    texts = waiting(age_seconds=0.5)
+    texts.add([text("long", 99)])
+    for step in range(20):
+        now = step / 10
+        texts.add([text("short", 10, since=now) for _ in range(10)])
+        if any(item.owner == "long" for item in texts.take(now)):
+            break
+    assert 0.5 <= now <= 0.7
+
+
+def test_texts_of_different_lines_never_share_a_batch() -> None:
+    texts = waiting()
+    texts.add([text("x", 10), text("y", 10, line="b"), text("z", 10)])
+    assert [item.owner for item in texts.take(0.0)] == ["x", "z"]
+    assert [item.owner for item in texts.take(0.0)] == ["y"]
+
+
+def test_what_waits_is_shared_out_among_idle_workers() -> None:
+    texts = waiting(budget=1000)
+    texts.add([text("x", 32) for _ in range(8)])
+    assert len(texts.take(0.0, idle=2)) == 4
+    assert len(texts.take(0.0, idle=2)) == LEAST_SHARE // 32
+
+
+def test_a_text_longer_than_the_budget_is_a_batch_of_its_own() -> None:
+    texts = waiting(budget=10)
+    texts.add([text("huge", 500), text("small", 4)])
+    assert [[item.owner for item in texts.take(now)] for now in (0.0, 0.0)] == [["small"], ["huge"]]
+
+
+def test_a_dropped_request_leaves_nothing_behind() -> None:
+    texts = waiting()
+    gone = "gone"
+    texts.add([text(gone, 10), text("kept", 10), text(gone, 20)])
+    assert texts.drop(gone) == 2
+    assert (texts.texts, texts.tokens) == (1, 10)
+    assert [item.owner for item in texts.take(9.0)] == ["kept"]
+    assert texts.oldest() is None
+
+
+@given(
+    some.lists(some.tuples(some.integers(1, 60), some.sampled_from("ab"), some.booleans()), max_size=40),
+    some.integers(1, 100),
+)
+def test_every_text_comes_out_once_and_no_batch_is_over_budget(steps: list[tuple[int, str, bool]], budget: int) -> None:
+    texts = waiting(budget=budget, age_seconds=2.0)
+    taken: list[WaitingText[str]] = []
+    for now, (tokens, line, takes) in enumerate(steps):
+        texts.add([text(str(now), tokens, since=float(now), line=line)])
+        if takes:
+            taken += _batch(texts, float(now), budget)
+    while len(texts):
+        taken += _batch(texts, 100.0, budget)
+    assert sorted(int(item.owner) for item in taken) == list(range(len(steps)))
+    assert texts.tokens == 0
+
+
+def _batch(texts: Texts, now: float, budget: int) -> list[WaitingText[str]]:
+    batch = texts.take(now)
+    longest = max(item.tokens for item in batch)
+    # A batch is never cut below the share of a worker, so that small budgets do not stand alone.
+    assert len(batch) == 1 or len(batch) * longest <= budget
+    assert len({item.line for item in batch}) == 1
+    return batch

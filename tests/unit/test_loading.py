@@ -1,0 +1,165 @@
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from polyhead import loading
+from polyhead.errors import FolderError, MissingExtraError, UsageError
+from polyhead.loading import load
+
+TEXTS = ["Maria moved to São Paulo.", "", "my parcel never came " * 9, "ok", "東京で", "The river froze!"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, bert_folder: Path) -> Path:
+    """A model folder that has not been exported."""
+    from polyhead.model.encoder import load_encoder
+    from polyhead.model.multitask import MultiTaskModel
+    from polyhead.recipe import EncoderSettings
+    from polyhead.tasks.classification import Classification
+    from polyhead.tasks.entities import Entities
+
+    loaded = load_encoder(EncoderSettings(name=str(bert_folder)), folder=Path())
+    tasks = {"topic": Classification(labels=("a", "b")), "names": Entities(labels=("X", "Y"))}
+    model = MultiTaskModel(
+        encoder=loaded.module, tokenizer=loaded.tokenizer, tasks=tasks, pooling="mean", projection=None
+    )
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model, exported to both graphs."""
+    from polyhead.export.exporting import export_model
+
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    shutil.copytree(trained, folder)
+    export_model(folder, int8=True, allow_loss=True)
+    return folder
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which engines were opened."""
+    words: list[str] = []
+
+    def remember(word: str) -> Callable[[Path, int | None], None]:
+        return lambda _folder, _threads: words.append(word)
+
+    monkeypatch.setattr(loading, "ENGINES", {word: remember(word) for word in loading.ENGINES})
+    return words
+
+
+def test_an_exported_folder_is_opened_with_onnx_and_another_with_torch(
+    trained: Path, exported: Path, opened: list[str]
+) -> None:
+    load(trained)
+    load(exported)
+    load(exported, engine="onnx-int8")
+    load(exported, engine="torch")
+    assert opened == ["torch", "onnx", "onnx-int8", "torch"]
+
+
+def test_every_engine_answers_and_float32_answers_the_same(exported: Path) -> None:
+    answers = {word: load(exported, engine=word).predict(TEXTS) for word in loading.ENGINES}
+    for ours, theirs in zip(answers["onnx"], answers["torch"], strict=True):
+        assert ours["topic"].label == theirs["topic"].label
+        assert ours["topic"].confidence == pytest.approx(theirs["topic"].confidence, abs=1e-4)
+        assert [span[:4] for span in map(tuple_of, ours["names"].spans)] == [
+            span[:4] for span in map(tuple_of, theirs["names"].spans)
+        ]
+    assert [answer.text for answer in answers["onnx-int8"]] == TEXTS
+
+
+def tuple_of(span: object) -> tuple[object, ...]:
+    return tuple(span.to_json().values())
+
+
+def test_the_number_of_threads_changes_no_answer(exported: Path) -> None:
+    texts = TEXTS * 40
+    one, three = (load(exported, threads=threads) for threads in (1, 3))
+    assert one.predict(texts) == three.predict(texts)
+    np.testing.assert_array_equal(one.embed(texts), three.embed(texts))
+
+
+def test_an_engine_that_does_not_exist_is_refused_with_the_closest_one(trained: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'onnx'"):
+        load(trained, engine="onx")
+
+
+@pytest.mark.parametrize(("engine", "option"), [("onnx", ""), ("onnx-int8", " --int8")])
+def test_an_engine_that_the_folder_was_not_exported_for_says_how_to(trained: Path, engine: str, option: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(trained, engine=engine)
+    assert f"polyhead export {trained}{option}`" in str(caught.value)
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers"])
+def test_a_missing_package_of_torch_says_what_to_install(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setattr(loading, "find_spec", lambda name: None if name == package else find_spec(name))
+    with pytest.raises(MissingExtraError, match=package):
+        load(trained)
+
+
+def test_an_absent_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match="Found no folder"):
+        load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", ["onnx/model.onnx", "tokenizer.json"])
+def test_a_file_that_is_read_must_be_as_it_was_written(exported: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(exported, folder)
+    with (folder / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(FolderError, match="differs from the manifest"):
+        load(folder)
+
+
+def test_files_that_only_training_reads_are_not_read(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(exported, folder)
+    for name in ("model.safetensors", "heads.safetensors", "config.json"):
+        (folder / name).unlink()
+    assert len(load(folder).predict(TEXTS)) == len(TEXTS)
+
+
+def test_an_exported_model_answers_without_torch_transformers_and_pydantic(exported: Path) -> None:
+    program = (
+        "import sys, polyhead\n"
+        f"answer = polyhead.load({str(exported)!r}).predict(['one text'])[0]\n"
+        "absent = {'torch', 'transformers', 'pydantic', 'pyarrow', 'onnx'} & set(sys.modules)\n"
+        "print(sorted(absent), answer['topic'].label)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("[] ")
+
+
+def test_long_texts_are_read_with_the_overlap_of_the_manifest(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(exported, folder)
+    manifest = json.loads((folder / "polyhead.json").read_text())
+    text = ["The river froze and nobody could reach the mill. " * 20]
+    answers = []
+    for overlap in (None, 0.25):
+        manifest["overlap"] = overlap
+        (folder / "polyhead.json").write_text(json.dumps(manifest))
+        answers += load(folder).predict(text)
+    assert [answer.windows > 1 for answer in answers] == [False, True]
+    assert [answer.truncated for answer in answers] == [True, False]
+
+
+def test_the_tokenizer_of_the_folder_is_used(exported: Path) -> None:
+    stored = Tokenizer.from_file(str(exported / "tokenizer.json"))
+    assert load(exported).tokenize(["river"], ["topic"])[0].ids.tolist() == stored.encode("river").ids
