@@ -60,10 +60,15 @@ class Graph:
         return list(names)
 
     def weight(self, values: Array, name: str) -> str:
-        """Store a constant and return its name, which is `name` or begins with it."""
-        unique = name if name not in self._weights else self._fresh(name)
-        self._weights[unique] = numpy_helper.from_array(np.asarray(values, order="C"), unique)
-        return unique
+        """Store a constant and return its name, which is `name` or begins with it; equal ones of a name are one."""
+        stored = numpy_helper.from_array(np.asarray(values, order="C"), name)
+        first = self._weights.get(name)
+        if first is not None and first == stored:
+            return name
+        if first is not None:
+            stored.name = self._fresh(name)
+        self._weights[stored.name] = stored
+        return stored.name
 
     def integers(self, *values: int) -> str:
         """Store a vector of whole numbers, as operators such as Slice and Reshape take them."""

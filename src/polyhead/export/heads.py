@@ -1,5 +1,7 @@
 """From token states to what is asked: pooling, projection and heads as operators."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from onnx import TensorProto
 from torch import nn
@@ -9,6 +11,7 @@ from polyhead.export.graph import Graph
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.pooling import AttentionPooling
 from polyhead.runtime.names import EMBEDDING, TOKEN_STATES, logits_name, rows_name
+from polyhead.sharing._attention import AttentionBranches, Reader
 from polyhead.tasks.base import HeadTask
 
 ALL_ROWS = 2**31 - 1
@@ -42,28 +45,74 @@ def layered(graph: Graph, states: str, module: nn.Module, *, name: str) -> str |
     return graph.add("Relu", states) if isinstance(module, nn.ReLU) else None
 
 
-def append_outputs(graph: Graph, model: MultiTaskModel, states: str) -> bool:
-    """Append all that follows the encoder, and name the results; false when a part is not known."""
-    embedding = pooled(graph, states, model.pooling)
+def append_outputs(graph: Graph, model: MultiTaskModel, states: Mapping[str, str]) -> bool:
+    """Append all that follows the encoder, and name the results; false when a part is not known.
+
+    Args:
+        graph: the graph.
+        model: the model.
+        states: the token states that each task reads, and under `""` those that the embedding is pooled from.
+    """
+    embeddings = {of: _embedding(graph, model, of) for of in dict.fromkeys(states.values())}
+    embedding = embeddings[states[""]]
     if embedding is None:
         return False
-    if model.projection is not None:
-        embedding = layers.linear(graph, embedding, model.projection, name="projection")
-    sources = {"text": embedding, "words": states}
     shapes: dict[str, list[str | int]] = {"text": ["batch"], "words": ["batch", "tokens"]}
     for name, task in model.tasks.items():
         if not isinstance(task, HeadTask):
             continue
         # A head whose rows are cut off costs nothing; to read all of them costs a copy.
         end = graph.option(rows_name(name), ALL_ROWS)
-        read = graph.add("Slice", sources[task.level], graph.integers(0), end, graph.integers(0))
+        read = _read(graph, model, name, sources=(states[name], embeddings[states[name]] or ""), end=end)
         logits = layered(graph, read, model.head(name), name=f"heads.{name}")
         if logits is None:
             return False
         graph.output(logits, logits_name(name), [*shapes[task.level], task.head_outputs])
-    graph.output(states, TOKEN_STATES, ["batch", "tokens", model.width])
+    graph.output(states[""], TOKEN_STATES, ["batch", "tokens", model.width])
     graph.output(embedding, EMBEDDING, ["batch", model.embedding_width])
     return True
+
+
+def _embedding(graph: Graph, model: MultiTaskModel, states: str) -> str | None:
+    embedding = pooled(graph, states, model.pooling)
+    if embedding is None or model.projection is None:
+        return embedding
+    return layers.linear(graph, embedding, model.projection, name="projection")
+
+
+def _read(graph: Graph, model: MultiTaskModel, task: str, *, sources: tuple[str, str], end: str) -> str:
+    """Append what a task's head reads of the first rows, from token states or from the embedding."""
+    states, embedding = sources
+    branches = model.branches
+    if isinstance(branches, AttentionBranches):
+        first = graph.add("Slice", states, graph.integers(0), end, graph.integers(0))
+        mask = graph.add("Slice", layers.key_mask(graph), graph.integers(0), end, graph.integers(0))
+        return _attended(graph, first, branches.reader(task), mask=mask, name=f"branches.{task}")
+    source = embedding if model.tasks[task].level == "text" else states
+    return graph.add("Slice", source, graph.integers(0), end, graph.integers(0))
+
+
+def _attended(graph: Graph, states: str, reader: Reader, *, mask: str, name: str) -> str:
+    """Append a task's own attention over the states of its rows."""
+    attention = reader.attention
+    weights, biases = layers.array(attention.in_proj_weight), layers.array(attention.in_proj_bias)
+    width = weights.shape[1]
+    asked = states
+    if reader.query is not None:
+        rows = graph.add("Shape", states, attributes={"start": 0, "end": 1})
+        shape = graph.add("Concat", rows, graph.integers(1, width), attributes={"axis": 0})
+        asked = graph.add("Expand", graph.weight(layers.array(reader.query), f"{name}.query"), shape)
+    read: list[str] = []
+    for number, source in enumerate((asked, states, states)):
+        part = slice(number * width, (number + 1) * width)
+        product = graph.add("MatMul", source, graph.weight(weights[part].T, f"{name}.{number}.weight"))
+        read.append(graph.add("Add", product, graph.weight(biases[part], f"{name}.{number}.bias")))
+    query, key, value = read
+    found = layers.attended(graph, (query, key, value), heads=attention.num_heads, mask=mask)
+    found = layers.linear(graph, found, attention.out_proj, name=f"{name}.out")
+    if reader.query is None:
+        return layers.normalized(graph, layers.total(graph, states, found), reader.norm, name=f"{name}.norm")
+    return graph.add("Squeeze", layers.normalized(graph, found, reader.norm, name=f"{name}.norm"), graph.integers(1))
 
 
 def _mean(graph: Graph, states: str) -> str:

@@ -30,7 +30,7 @@ class _Outputs(nn.Module):
         self.names = list(model({TOKENS: torch.ones(1, 1, dtype=torch.int64), MASK: torch.ones(1, 1)}))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
-        outputs = self.model({TOKENS: input_ids, MASK: attention_mask}, self.names)
+        outputs = self.model({TOKENS: input_ids, MASK: attention_mask})
         return (*(outputs[name] for name in self.names), outputs.tokens, outputs.embedding)
 
 

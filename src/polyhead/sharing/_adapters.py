@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -69,6 +70,12 @@ class AdapterBranches(Branches):
             _switch(encoder, None)
             return encode(encoder, batch)
 
+    def apart(self, encoder: nn.Module, tasks: Sequence[str]) -> dict[str, nn.Module]:
+        merged = {
+            adapter: _merged(encoder, adapter) for adapter in dict.fromkeys(self._adapter[task] for task in tasks)
+        }
+        return {task: merged[self._adapter[task]] for task in tasks} | {"": _merged(encoder, None)}
+
     def private_parameters(self, encoder: nn.Module) -> Iterable[nn.Parameter]:
         return (parameter for name, parameter in encoder.named_parameters() if MARK in name)
 
@@ -90,6 +97,20 @@ def _linear_layers(encoder: nn.Module) -> list[str]:
     from transformers.pytorch_utils import Conv1D  # noqa: PLC0415
 
     return [name for name, part in encoder.named_modules() if isinstance(part, nn.Linear | Conv1D)]
+
+
+def _merged(encoder: nn.Module, adapter: str | None) -> nn.Module:
+    """Copy an encoder with an adapter added into its weights, or without any."""
+    from peft.tuners.tuners_utils import BaseTunerLayer  # noqa: PLC0415  an extra
+
+    copy = deepcopy(encoder)
+    for name, part in list(copy.named_modules()):
+        if isinstance(part, BaseTunerLayer):
+            if adapter is not None:
+                part.merge(adapter_names=[adapter])
+            parent, _, own = name.rpartition(".")
+            setattr(copy.get_submodule(parent), own, part.get_base_layer())
+    return copy
 
 
 def _switch(encoder: nn.Module, adapter: str | None) -> None:

@@ -41,6 +41,13 @@ class Branches(nn.Module, ABC):
         """Compute the states of the encoder alone, as any library that opens its folder does."""
         return encode(encoder, batch)
 
+    def apart(self, encoder: nn.Module, tasks: Sequence[str]) -> "dict[str, nn.Module] | None":
+        """Return for each task an encoder of the plain make that gives its states by itself; tasks may have the same.
+
+        The word `""` stands for the sentence embedding. Nothing where no such encoders give what `states` gives.
+        """
+        return dict.fromkeys((*tasks, ""), encoder)
+
     def read(self, task: str, states: Tensor, mask: Tensor) -> Tensor | None:  # noqa: ARG002
         """Read states in a task's own way, for its head; nothing where the shared pooling is to do it.
 

@@ -37,6 +37,10 @@ class TiedEncoders(Branches):
         every = [encoder, *self.encoders]
         return {task: encode(every[self._number[task]], batch) for task in tasks}
 
+    def apart(self, encoder: nn.Module, tasks: Sequence[str]) -> dict[str, nn.Module]:
+        every = [encoder, *self.encoders]
+        return {task: every[self._number[task]] for task in tasks} | {"": encoder}
+
     def penalty(self, encoder: nn.Module) -> Tensor | None:
         if not self.strength or not len(self.encoders):
             return None
@@ -101,6 +105,10 @@ class StitchedEncoders(Branches):
         with TURN:
             return encode(encoder, batch)
 
+    def apart(self, encoder: nn.Module, tasks: Sequence[str]) -> None:  # noqa: ARG002
+        # The encoders look at each other between their layers.
+        return None
+
     def private_parameters(self, encoder: nn.Module) -> Iterable[nn.Parameter]:  # noqa: ARG002
         # Every loss goes through the layers of every task.
         return ()
@@ -132,12 +140,12 @@ class _Stitch:
     def _part(self, number: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Cut a task's part out of what has a row for each row of the batch; the rest is the same for all."""
         given, named = self._given
-        rows, count = len(given[0]), 1 + len(self._others)
+        rows, count = given[0].shape[0], 1 + len(self._others)
 
         def cut(value: Any) -> Any:  # noqa: ANN401
             # Tables of positions are matrices, and their rows may happen to be as many.
-            if isinstance(value, Tensor) and value.dim() >= BATCHED_DIMENSIONS and len(value) == rows:
-                return value.chunk(count)[number]
+            if isinstance(value, Tensor) and value.dim() >= BATCHED_DIMENSIONS and value.shape[0] == rows:
+                return value.unflatten(0, (count, -1))[number]
             return value
 
         return tuple(map(cut, given)), {name: cut(value) for name, value in named.items()}
