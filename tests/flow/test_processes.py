@@ -55,7 +55,7 @@ def run(kind: str, accumulate: int) -> None:
             part.p = 0.0
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
-    batches = BatchMaker(data.train, data.tasks, tokenizer=model.tokenizer, swapper=None)
+    batches = BatchMaker(data.train, data.tasks, tokenizer=model.tokenizer, swapper=None, limit=4096, seed=0)
     draws = [Draw(rows, tuple(data.tasks)) for rows in np.array_split(np.arange(len(data.train)), accumulate)]
     gradients = Gradients(model, wrapped, recipe=recipe, accelerator=accelerator)
     for step in range(2):

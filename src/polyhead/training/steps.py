@@ -112,7 +112,7 @@ class BatchMaker:
             begin, own = 0, read[: len(passages)]
             if any(sides):
                 begin, own = len(read), self._tokenizer.tokenize([side for of in sides for side in of], words=False)
-                own = [text.kept(0, max(1, self._limit // text.read_at_once)) for text in own]
+                own = [text.kept(0, min(text.passes, self._fitting(text))) for text in own]
                 read = [*read, *own]
             targets[name] = self._targets(task, values[name], own, begin=begin)
         joining = join(self._tokenizer, read)
@@ -141,8 +141,12 @@ class BatchMaker:
         # Tokens that came with the text are not where they were.
         return passage if text == passage.text else Passage(text, passage.pair)
 
+    def _fitting(self, text: TokenizedText) -> int:
+        """Count the windows of a text that are trained on at once."""
+        return max(1, self._limit // text.read_at_once)
+
     def _within_limit(self, text: TokenizedText, epoch: int, row: int) -> TokenizedText:
-        fitting = max(1, self._limit // text.read_at_once)
+        fitting = self._fitting(text)
         if text.passes <= fitting:
             return text
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self._seed, PURPOSE, epoch, row])))

@@ -74,6 +74,15 @@ def test_sides_come_after_the_rows_and_are_read_apart(rows: Rows, tokenizer: Tex
     assert (labelled.targets["topic"].begin, labelled.targets["topic"].end) == (0, 3)
 
 
+def test_a_side_of_few_windows_is_read_whole(rows_of: Callable[..., Rows], tokenizer: TextTokenizer) -> None:
+    # Two windows, where the limit leaves room for more.
+    side = " ".join(["red"] * (tokenizer.max_tokens + 1))
+    rows = rows_of(TASKS, {"text": "sky", "meaning": {"positive": side}})
+    labelled = maker(rows, tokenizer).make(draw([0]), epoch=0)
+    assert labelled.joining is not None
+    assert labelled.joining.real.sum(axis=1).tolist() == [1, 1, 2]
+
+
 def test_given_tokens_are_what_is_tagged(rows: Rows, tokenizer: TextTokenizer) -> None:
     tags = maker(rows, tokenizer).make(draw([4]), epoch=0).targets["tags"]
     assert tags.count == 1
