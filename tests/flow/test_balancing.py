@@ -116,6 +116,24 @@ def test_a_broken_run_ends_bit_identical(recipe: Recipe, tmp_path: Path, monkeyp
     assert polyhead.load(broken).predict(["Milo likes soup"])[0]["topic"]
 
 
+def test_the_shares_of_each_epoch_are_kept_and_logged(tmp_path: Path, bert_folder: Path) -> None:
+    pytest.importorskip("tensorboard", reason="an extra")
+    recipe = recipe_in(
+        tmp_path,
+        bert_folder,
+        sampling={"kind": "fixed", "parts": {"topic": 4.0}},
+        training={"trackers": ["tensorboard"]},
+    )
+    folder = train(recipe, output=tmp_path / "run").folder
+    history = json.loads((folder / "history.json").read_text())
+    assert [set(share) for share in history[0]["shares"]] == [{"task", "rows", "share", "passes_per_epoch"}] * 2
+    assert all(sum(share["share"] for share in record["shares"]) == pytest.approx(1.0) for record in history)
+    assert history[0]["shares"][0]["passes_per_epoch"] > 1 > history[0]["shares"][1]["passes_per_epoch"]
+    written = b"".join(path.read_bytes() for path in (folder / "logs").rglob("events*") if path.is_file())
+    assert b"share/topic" in written
+    assert b"passes_per_epoch/people" in written
+
+
 def test_conflicts_are_logged_drawn_and_kept(tmp_path: Path, bert_folder: Path) -> None:
     for number, balancing in enumerate([{"kind": "fixed"}, {"kind": "pcgrad"}, {"kind": "pcgrad", "at": "parameters"}]):
         recipe = recipe_in(

@@ -42,6 +42,12 @@ class TaskShare:
     passes_per_epoch: float
 
 
+def share_scalars(shares: Sequence[TaskShare]) -> dict[str, float]:
+    """Name the shares of an epoch for the trackers."""
+    every = {f"share/{of.task}": of.share for of in shares}
+    return every | {f"passes_per_epoch/{of.task}": of.passes_per_epoch for of in shares}
+
+
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """Where an epoch begins.

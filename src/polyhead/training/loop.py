@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from accelerate import Accelerator
 
 from polyhead.balancing.base import LossBalancer
-from polyhead.data.order import Draw, Epoch, EpochOrder
+from polyhead.data.order import Draw, Epoch, EpochOrder, TaskShare, share_scalars
 from polyhead.data.rows import Rows
 from polyhead.errors import NonFiniteLossError, TrainingError
 from polyhead.model.engine import TorchEngine
@@ -73,11 +73,12 @@ class Loop:
     ) -> None:
         self._plan, self._accelerator, self._store, self._progress = plan, accelerator, store, progress
         self._model = model
-        optimizer = build_optimizer(model, plan.settings)
-        self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
-        self._inner_optimizer = optimizer
+        self._inner_optimizer = build_optimizer(model, plan.settings)
+        self._wrapped, self._optimizer = accelerator.prepare(model, self._inner_optimizer)
         self._gradients = Gradients(model, self._wrapped, recipe=plan.recipe, accelerator=accelerator)
         self.standing = Standing()
+        self._shares: Sequence[TaskShare] = ()
+        self._weights = {name: task.weight for name, task in plan.recipe.tasks.items()}
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to a checkpoint, so that what follows is what would have followed."""
@@ -111,8 +112,7 @@ class Loop:
         return out_of_patience or self._finished_steps() or self.standing.epoch >= self._plan.settings.epochs
 
     def _finished_steps(self) -> bool:
-        limit = self._plan.settings.max_steps
-        return limit is not None and self.standing.step >= limit
+        return self.standing.step >= (self._plan.settings.max_steps or math.inf)
 
     def _run_epoch(self, interruption: Interruption) -> None:
         standing, plan = self.standing, self._plan
@@ -121,7 +121,9 @@ class Loop:
             standing.order = self._next_epoch().to_json()
         epoch = Epoch.from_json(standing.order or {})
         batches = plan.order.batches(epoch, plan.lengths, budget=plan.settings.batch_tokens)
-        self._progress.shares(plan.order.table(epoch), epoch=epoch.number)
+        self._shares = plan.order.table(epoch)
+        self._progress.shares(self._shares, epoch=epoch.number)
+        self._accelerator.log(share_scalars(self._shares), step=standing.step)
         self._progress.epoch(standing.epoch, len(batches), done=standing.batch)
         for parts in self._prepared(batches[standing.batch :]):
             self._step(parts, done=standing.batch / len(batches))
@@ -172,8 +174,8 @@ class Loop:
         losses = self._gradients.compute(parts, step=step, compare=compare)
         norm = self._accelerator.clip_grad_norm_(self._wrapped.parameters(), self._plan.settings.clip)
         self._refuse_non_finite(losses, float(cast("Tensor", norm)))
-        factor = learning_rate_factor(self._share_done(done), warmup=self._plan.settings.warmup)
-        set_learning_rate(self._inner_optimizer, factor)
+        warmup = self._plan.settings.warmup
+        set_learning_rate(self._inner_optimizer, learning_rate_factor(self._share_done(done), warmup=warmup))
         self._optimizer.step()
         self._optimizer.zero_grad()
         self._gradients.learn(parts, step=step)
@@ -193,10 +195,10 @@ class Loop:
         self._save()
         if bad is not None:
             raise NonFiniteLossError(task=bad, step=self.standing.step + 1, value=losses[bad])
-        message = (
-            f"step {self.standing.step + 1}: the gradient must be finite. Found norm {norm} at losses {dict(losses)}. "
-            "The last good checkpoint is kept. Lower `training.learning_rate`."
+        rule = (
+            f"step {self.standing.step + 1}: the gradient must be finite. Found norm {norm} at losses {dict(losses)}."
         )
+        message = f"{rule} The last good checkpoint is kept. Lower `training.learning_rate`."
         raise TrainingError(message)
 
     def _share_done(self, done_of_epoch: float) -> float:
@@ -206,11 +208,10 @@ class Loop:
         return min(1.0, (self.standing.epoch + done_of_epoch) / self._plan.settings.epochs)
 
     def _report(self, losses: Mapping[str, float], batches: int) -> None:
-        rate = max(group["lr"] for group in self._inner_optimizer.param_groups)
         self._progress.step(batches, self.standing.mean_losses())
-        tasks = self._plan.recipe.tasks
+        rate = max(group["lr"] for group in self._inner_optimizer.param_groups)
         raw = {f"loss/{name}": loss for name, loss in losses.items()}
-        weighted = {f"weighted_loss/{name}": loss * tasks[name].weight for name, loss in losses.items()}
+        weighted = {f"weighted_loss/{name}": loss * self._weights[name] for name, loss in losses.items()}
         self._accelerator.log({**raw, **weighted, "learning_rate": rate}, step=self.standing.step)
 
     def _evaluate(self) -> None:
@@ -218,7 +219,8 @@ class Loop:
         metrics = evaluate(self.predictor(), dev) if dev is not None else None
         score = None if metrics is None else overall(self._plan.recipe.tasks, metrics)
         best = standing.note_score(score)
-        record = {"epoch": standing.epoch, "step": standing.step, "losses": standing.mean_losses(), "score": score}
+        record: dict[str, Any] = {"epoch": standing.epoch, "step": standing.step, "score": score}
+        record |= {"losses": standing.mean_losses(), "shares": [asdict(share) for share in self._shares]}
         if metrics is not None:
             record["dev"] = {name: of["primary"] for name, of in metrics["tasks"].items() if of["rows"]}
             record["all_right"] = metrics["all_right"]
@@ -230,8 +232,8 @@ class Loop:
 
     def predictor(self) -> Predictor:
         """Answer with the weights as they are now."""
-        tasks = self._model.trained_tasks()
-        return Predictor(tasks=tasks, tokenizer=self._model.tokenizer, engine=TorchEngine(self._model))
+        model = self._model
+        return Predictor(tasks=model.trained_tasks(), tokenizer=model.tokenizer, engine=TorchEngine(model))
 
     def _save_if_due(self) -> None:
         every = self._plan.recipe.training.checkpoint_steps
