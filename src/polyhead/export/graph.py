@@ -98,10 +98,14 @@ class Graph:
 
     def output(self, value: str, name: str, shape: Sequence[str | int]) -> None:
         """Make a value a result of the graph, under the given name."""
+        self.rename(value, name)
+        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+
+    def rename(self, value: str, name: str) -> None:
+        """Give a value another name."""
         for node in self._nodes:
             for names in (node.input, node.output):
                 names[:] = [name if found == value else found for found in names]
-        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def model(self) -> onnx.ModelProto:
         """Return the finished model."""

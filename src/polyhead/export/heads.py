@@ -10,7 +10,7 @@ from polyhead.export import layers
 from polyhead.export.graph import Graph
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.pooling import AttentionPooling
-from polyhead.runtime.names import EMBEDDING, TOKEN_STATES, logits_name, rows_name
+from polyhead.runtime.names import EMBEDDING, FURTHER_STATES, TOKEN_STATES, logits_name, rows_name
 from polyhead.sharing._attention import AttentionBranches, Reader
 from polyhead.tasks.base import HeadTask
 
@@ -70,6 +70,8 @@ def append_outputs(graph: Graph, model: MultiTaskModel, states: Mapping[str, str
         graph.output(logits, logits_name(name), [*shapes[task.level], task.head_outputs])
     graph.output(states[""], TOKEN_STATES, ["batch", "tokens", model.width])
     graph.output(embedding, EMBEDDING, ["batch", model.embedding_width])
+    for number, further in enumerate(of for of in embeddings if of != states[""]):
+        graph.rename(further, f"{FURTHER_STATES}{number}")
     return True
 
 

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from polyhead.export.graph import MICROSOFT, Array
-from polyhead.runtime.names import TOKEN_STATES
+from polyhead.runtime.names import FURTHER_STATES, TOKEN_STATES
 from polyhead.spans import Floats, Integers
 
 LEAST_WEIGHTS = 4096
@@ -47,7 +47,7 @@ def products(model: onnx.ModelProto) -> list[Product]:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     found: list[Product] = []
-    for node in _before(model, TOKEN_STATES):
+    for node in _encoding(model):
         weights = constants.get(node.input[1]) if node.op_type == "MatMul" else None
         if weights is None or len(weights.dims) != 2 or np.prod(weights.dims) < LEAST_WEIGHTS:  # noqa: PLR2004
             continue
@@ -96,9 +96,11 @@ def by_channel(weights: Any) -> tuple[Integers, Floats]:  # noqa: ANN401  NumPy'
     return np.rint(weights / scales).astype(np.int8), scales.astype(np.float32)
 
 
-def _before(model: onnx.ModelProto, result: str) -> Iterator[onnx.NodeProto]:
-    """Yield the operators that a result depends on, in the order in which they run."""
-    needed, nodes = {result}, list[onnx.NodeProto]()
+def _encoding(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Yield the operators that token states depend on, those of every pass, in the order in which they run."""
+    results = {name for node in model.graph.node for name in node.output}
+    needed = {name for name in results if name == TOKEN_STATES or name.startswith(FURTHER_STATES)}
+    nodes = list[onnx.NodeProto]()
     for node in reversed(model.graph.node):
         if needed.intersection(node.output):
             needed.update(node.input)
@@ -116,7 +118,7 @@ def _tables(model: onnx.ModelProto, constants: dict[str, Array]) -> list[onnx.No
     """List the look-ups in large tables of rows: the embeddings of words."""
     return [
         node
-        for node in _before(model, TOKEN_STATES)
+        for node in _encoding(model)
         if node.op_type == "Gather"
         and node.input[0] in constants
         and constants[node.input[0]].ndim == 2  # noqa: PLR2004

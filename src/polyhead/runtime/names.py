@@ -7,6 +7,9 @@ EMBEDDING = "sentence_embedding"
 TOKEN_STATES = "token_states"  # noqa: S105  no secret: the states of tokens
 """States of all tokens; what stands at padding has no meaning."""
 
+FURTHER_STATES = f"{TOKEN_STATES}."
+"""What states inside the graph begin with that are the result of further encoder passes, where there are several."""
+
 GRAPHS = {"onnx": "onnx/model.onnx", "onnx-int8": "onnx/model_int8.onnx"}
 """Files by the word for their engine."""
 

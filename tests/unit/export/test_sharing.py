@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from polyhead.export.build import built_graph
+from polyhead.export.int8 import products, quantized
 from polyhead.export.traced import traced_graph
 from polyhead.model.engine import TorchEngine
 from polyhead.model.multitask import MultiTaskModel
@@ -64,6 +65,23 @@ def test_what_groups_have_in_common_is_in_the_graph_once(make_model: Make) -> No
         if weights.name.startswith("encoder.words")
     ]
     assert tables == ["encoder.words"]
+
+
+def test_every_pass_is_converted_to_int8_and_what_they_share_only_once(make_model: Make) -> None:
+    pytest.importorskip("peft", reason="an extra")
+    model = make_model("bert", sharing=LowRank(rank=2))
+    for parameter in model.parameters():
+        parameter.data *= 0.3
+    one, every = products(built(make_model("bert"))), products(built(model))
+    assert len(every) == 3 * len(one)
+    small = quantized(built(model))
+    onnx.checker.check_model(small)
+    assert not [weights.name for weights in small.graph.initializer if weights.name in {of.weights for of in every}]
+    batch = model.tokenizer.batch(model.tokenizer.tokenize(["w1 w2 w3", "w4 w5"], words=True))
+    found = OnnxEngine(small.SerializeToString()).run(batch, ["add", "names"])
+    expected = TorchEngine(model).run(batch, ["add", "names"])
+    assert found.logits["add"] == pytest.approx(expected.logits["add"], abs=0.1)
+    assert found.embedding == pytest.approx(TorchEngine(model).run(batch, []).embedding, abs=0.1)
 
 
 @pytest.mark.slow
