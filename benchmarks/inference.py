@@ -145,10 +145,12 @@ def ways(work: Work, rows: Sequence[str], sizes: Sequence[int]) -> dict[str, Way
         },
         "heads": lambda: {
             "three models in our engine (ONNX)": separate(work, names),
-            "a further classification, float32": lambda: float32.predict(work.texts, [*names, "urgency"]),
-            "a further entities, float32": lambda: float32.predict(work.texts, [*names, "slots"]),
             "five heads, float32": lambda: float32.predict(work.texts, every),
             "five models in our engine (ONNX)": separate(work, every),
+        },
+        "further": lambda: {
+            "a further classification, float32": lambda: float32.predict(work.texts, [*names, "urgency"]),
+            "a further entities, float32": lambda: float32.predict(work.texts, [*names, "slots"]),
         },
     }
     found = {name: way for group in rows for name, way in groups[group]().items()}
@@ -159,17 +161,18 @@ def ways(work: Work, rows: Sequence[str], sizes: Sequence[int]) -> dict[str, Way
     return {**found, **own, **products(work.operations())}
 
 
-def measured(found: Mapping[str, Way], repeats: int) -> dict[str, tuple[float, float]]:
-    """Run all ways in turn, and return the median CPU seconds and the median wall seconds of each."""
+def measured(found: Mapping[str, Way], repeats: int) -> dict[str, np.ndarray]:
+    """Run all ways in turn, and return the CPU seconds and the wall seconds of each, shape `(repeats, 2)`."""
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
     for repeat in range(repeats + 1):
         for name, way in found.items():
             wall, processor = time.perf_counter(), time.process_time()
             way()
+            # The first round warms up.
             if repeat:
                 seconds[name].append((time.process_time() - processor, time.perf_counter() - wall))
         print(f"repeat {repeat} of {repeats} done", file=sys.stderr)
-    return {name: tuple(np.median(np.array(of), axis=0).tolist()) for name, of in seconds.items()}
+    return {name: np.array(of) for name, of in seconds.items()}
 
 
 def same_labels(work: Work) -> float:
@@ -182,40 +185,30 @@ def same_labels(work: Work) -> float:
     return float(np.mean([left == right for left, right in zip(*answers, strict=True)]))
 
 
-def show(work: Work, seconds: Mapping[str, tuple[float, float]], base: str) -> None:
+def show(work: Work, seconds: Mapping[str, np.ndarray], base: str) -> None:
     """Print the table and the numbers that follow from it."""
-    cpu = {name: of[0] for name, of in seconds.items()}
-    peak = min(own for name, own in cpu.items() if name.startswith("GEMM"))
+    products = [name for name in seconds if name.startswith("GEMM")]
+    peak = np.min([seconds[name] for name in products], axis=0)
     print(f"\n{told(work, 32)}\n")
     print(f"| way | times {base} (CPU) | (wall) | % of the float32 GEMM peak |\n|---|---|---|---|")
-    for name, (processor, wall) in seconds.items():
-        ratios = f"{cpu[base] / processor:.2f} | {seconds[base][1] / wall:.2f}"
-        print(f"| {name} | {ratios} | {100 * peak / processor:.0f} |")
+    for name, own in seconds.items():
+        processor, wall = np.median(seconds[base] / own, axis=0)
+        print(f"| {name} | {processor:.2f} | {wall:.2f} | {100 * np.median(peak / own, axis=0)[0]:.0f} |")
     print(f"\nTexts with the same labels in torch and float32 ONNX: {100 * same_labels(work):.1f} %")
-    print(f"int8 against float32: {cpu[FLOAT32] / cpu[INT8]:.2f}")
-    tokens = work.lengths(work.texts).sum() / work.lengths(work.fixed).sum()
-    of, ours = cpu.get, cpu[FLOAT32]
-    found = {
-        "One shared pass against three models": _ratio(of("three models in our engine (ONNX)"), ours),
-        "Five heads in one pass against five models": _ratio(
-            of("five models in our engine (ONNX)"), of("five heads, float32")
-        ),
-        "float32, mixed against fixed lengths, a real token": _ratio(
-            ours, of("texts of 128 tokens, float32"), 1 / tokens
-        ),
-        "int8, mixed against fixed lengths, a real token": _ratio(
-            cpu[INT8], of("texts of 128 tokens, int8"), 1 / tokens
-        ),
-        "float32, ours against the bare session": _ratio(ours, of("bare session, float32")),
-        "int8, ours against the bare session": _ratio(cpu[INT8], of("bare session, int8")),
-        "A further classification head": _ratio(of("a further classification, float32"), ours),
-        "A further entities head": _ratio(of("a further entities, float32"), ours),
-    }
-    print("\n".join(f"{name}: {value:.3f}" for name, value in found.items() if value is not None))
-
-
-def _ratio(above: float | None, below: float | None, factor: float = 1.0) -> float | None:
-    return None if above is None or below is None else above / below * factor
+    fixed = work.lengths(work.fixed).sum() / work.lengths(work.texts).sum()
+    for name, above, below, factor in (
+        ("int8 against float32", FLOAT32, INT8, 1.0),
+        ("One shared pass against three models", "three models in our engine (ONNX)", FLOAT32, 1.0),
+        ("Five heads in one pass against five models", "five models in our engine (ONNX)", "five heads, float32", 1.0),
+        ("float32, mixed against fixed lengths, a real token", FLOAT32, "texts of 128 tokens, float32", fixed),
+        ("int8, mixed against fixed lengths, a real token", INT8, "texts of 128 tokens, int8", fixed),
+        ("float32, ours against the bare session", FLOAT32, "bare session, float32", 1.0),
+        ("int8, ours against the bare session", INT8, "bare session, int8", 1.0),
+        ("A further classification head", "a further classification, float32", FLOAT32, 1.0),
+        ("A further entities head", "a further entities, float32", FLOAT32, 1.0),
+    ):
+        if {above, below} <= seconds.keys():
+            print(f"{name}: {factor * np.median(seconds[above] / seconds[below], axis=0)[0]:.3f}")
 
 
 def main() -> None:
@@ -224,7 +217,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="minilm")
     parser.add_argument("--texts", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--rows", nargs="*", default=["pipelines", "others", "limits", "fixed", "heads"])
+    parser.add_argument("--rows", nargs="*", default=["pipelines", "others", "limits", "fixed", "heads", "further"])
     parser.add_argument("--pipeline-batches", type=int, nargs="*", default=[1, 8, 32])
     options = parser.parse_args()
     torch.set_num_threads(1)

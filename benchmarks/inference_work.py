@@ -1,5 +1,6 @@
 """What `inference.py` measures on: texts with the lengths of real ones, and a model of random weights, exported."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -75,11 +76,16 @@ class Work:
         return float(settings.num_hidden_layers * (dense + 4 * width * (lengths**2).sum()))
 
 
+def sentences_of_demo() -> list[str]:
+    """Return real sentences that come with the package."""
+    lines = (files("polyhead") / "demo" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    return [str(json.loads(line)["text"]) for line in lines]
+
+
 def prepared(shape: str, count: int, folder: Path) -> Work:
     """Make a model of random weights and export it."""
-    lines = (files("polyhead") / "demo" / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    sentences = [line.split('"')[3] for line in lines]
-    tokenizer = _tokenizer(sentences)
+    sentences = sentences_of_demo()
+    tokenizer = make_tokenizer(sentences)
     torch.manual_seed(0)
     configuration = transformers.BertConfig(vocab_size=VOCABULARY, **SHAPES[shape])
     model = polyhead.MultiTaskModel(
@@ -94,8 +100,8 @@ def prepared(shape: str, count: int, folder: Path) -> Work:
             model.head(name)[-1].bias[0] += LEANING
     model.save_pretrained(folder / "model")
     export_model(folder / "model", int8=True, allow_loss=True)
-    texts = _texts(sentences, tokenizer, mixed_lengths(count))
-    return Work(texts, _texts(sentences, tokenizer, [128] * max(2, count // 5)), model, folder / "model")
+    texts = make_texts(sentences, tokenizer, mixed_lengths(count))
+    return Work(texts, make_texts(sentences, tokenizer, [128] * max(2, count // 5)), model, folder / "model")
 
 
 def mixed_lengths(count: int) -> list[int]:
@@ -115,7 +121,7 @@ def told(work: Work, batch: int) -> str:
     return f"{len(lengths)} texts: {sizes}; {waste}"
 
 
-def _tokenizer(sentences: Sequence[str]) -> Tokenizer:
+def make_tokenizer(sentences: Sequence[str]) -> Tokenizer:
     """Train a WordPiece tokenizer as BERT has it."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106  no secret
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
@@ -128,7 +134,7 @@ def _tokenizer(sentences: Sequence[str]) -> Tokenizer:
     return tokenizer
 
 
-def _texts(sentences: Sequence[str], tokenizer: Tokenizer, lengths: Sequence[int]) -> list[str]:
+def make_texts(sentences: Sequence[str], tokenizer: Tokenizer, lengths: Sequence[int]) -> list[str]:
     """Cut texts of given numbers of tokens out of sentences, one after the other."""
     text = " ".join(sentences) * 40
     texts, begin = [], 0

@@ -11,7 +11,7 @@ from polyhead.runtime.predictor import EncoderPass, Predictor
 from polyhead.spans import Floats
 from polyhead.tasks.base import Task
 from polyhead.text.planner import plan_batches
-from polyhead.text.tokens import TextTokenizer
+from polyhead.text.tokens import Passage, TextTokenizer
 
 BUDGET = 1024
 """Padded tokens of a batch."""
@@ -47,7 +47,7 @@ class Parity:
 
 
 def compare(
-    model: Engine, graph: Engine, *, tokenizer: TextTokenizer, tasks: Mapping[str, Task], texts: Sequence[str]
+    model: Engine, graph: Engine, *, tokenizer: TextTokenizer, tasks: Mapping[str, Task], texts: Sequence[str | Passage]
 ) -> Parity:
     """Run texts through a model and through its graph, and compare logits, embeddings and decoded answers."""
     left = Predictor(tasks=tasks, tokenizer=tokenizer, engine=model)
