@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from torch.onnx import OnnxExporterError
 
 from polyhead.data.rows import Rows
 from polyhead.errors import ExportError
@@ -123,7 +124,12 @@ class GraphWriter:
             self.tell(f"The graph built by hand differs by {parity.difference:.1e}; torch traces the model instead.")
         else:
             self.tell(f"{type(self.model.encoder).__name__} is traced by torch, which takes a while.")
-        graph = traced_graph(self.model)
+        try:
+            graph = traced_graph(self.model)
+        except OnnxExporterError as error:
+            rule = "torch must be able to trace the model, which has no graph built by hand"
+            message = f"{rule}. Found: {str(error).splitlines()[0]} Use the torch engine."
+            raise ExportError(message) from error
         parity = self._compared(self._write("onnx", graph))
         if not parity.holds:
             raise _unequal(parity)
