@@ -22,9 +22,16 @@ os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HU
 
 from inference_work import SHAPES, TASKS, prepared
 
-POLYHEAD = "import sys; sys.argv[0] = 'polyhead'; from polyhead.cli.app import main; main()"
-PIPELINES = """
-import sys
+MEMORY = """
+import atexit, sys
+def tell():
+    with open("/proc/self/status") as status:
+        print(next(line.split()[1] for line in status if line.startswith("VmHWM")), file=sys.stderr)
+atexit.register(tell)
+"""
+# What the system tells of a child's memory begins with that of its parent.
+POLYHEAD = MEMORY + "import sys; sys.argv[0] = 'polyhead'; from polyhead.cli.app import main; main()"
+PIPELINES = f"""{MEMORY}
 import transformers
 folders, text = sys.argv[1:4], sys.argv[4]
 kinds = ("text-classification", "text-classification", "token-classification")
@@ -49,14 +56,16 @@ class Cost:
 
 def cost(*words: str) -> Cost:
     """Run Python to its end, and return what it took."""
-    nothing = subprocess.DEVNULL
-    process = subprocess.Popen([sys.executable, *words], stdout=nothing, stderr=nothing)  # noqa: S603  our own words
-    _, status, usage = os.wait4(process.pid, 0)
+    with tempfile.TemporaryFile("w+") as told:
+        process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stderr=told)  # noqa: S603  our own
+        _, status, usage = os.wait4(process.pid, 0)
+        told.seek(0)
+        kilobytes = told.read().split()[-1]
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         message = f"{words} ended with {process.returncode}"
         raise RuntimeError(message)
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Cost(usage.ru_utime + usage.ru_stime, int(kilobytes) / 1024)
 
 
 def middle(costs: Sequence[Cost]) -> Cost:
