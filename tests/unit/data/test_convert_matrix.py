@@ -32,6 +32,7 @@ TASKS: Mapping[str, Task] = {
     "pos": Tagging(),
     "meaning": Embedding(),
 }
+SPANS = [{"start": 0, "end": 14, "label": "O"}, {"start": 9, "end": 14, "label": "L"}]
 ROWS: Mapping[str, list[dict[str, Any]]] = {
     "spans": [
         {"text": "Ada Quill sang in Leeds.", "entities": [{"start": 0, "end": 9, "label": "PER"}], "topic": "x"},
@@ -39,7 +40,7 @@ ROWS: Mapping[str, list[dict[str, Any]]] = {
         {"text": "not labelled"},
     ],
     "nested": [
-        {"text": "the choir of Leeds", "nested": [{"start": 4, "end": 18, "label": "O"}, {"start": 13, "end": 18, "label": "L"}]},
+        {"text": "choir of Leeds", "nested": SPANS},
         {"text": "cut words", "nested": [{"start": 0, "end": 2, "label": "O"}], "topic": "y"},
     ],
     "lists": [{"text": "[1, 2]", "topic": "[]"}, {"text": "{}", "topic": "x"}],
@@ -92,8 +93,10 @@ def values(path: Path, form: str, losses: Mapping[str, int]) -> Values:
     fields = {name: place for name, place in renamed(losses) if name in TASKS}
     tasks = {name: task for name, task in TASKS.items() if fields.get(name, name) not in _taken(fields, name)}
     read = read_rows([DataSource(path=str(path), format=form, fields=fields)], tasks, folder=Path())
-    # What a task cannot read any more is told as well.
-    assert not read.faults or any("become JSON" in loss or "is read back as one" in loss for loss in losses)
+    if read.faults:
+        # What a task cannot read any more is told as well; the rows are not all there to compare.
+        assert any("become JSON" in loss or "is read back as one" in loss for loss in losses)
+        return {}
     indices = range(len(read.rows))
     found = {name: read.rows.values(name, indices) for name in tasks}
     return {"text": read.rows.texts(indices), "text_pair": read.rows.pairs(indices), **found}
@@ -121,8 +124,11 @@ def test_what_a_task_reads_is_the_same_or_its_loss_is_told(
 ) -> None:
     losses = written[form].losses
     before, after = values(first / "jsonl", "jsonl", {}), values(first / form, form, losses)
-    different = {name for name, value in before.items() if after.get(name, [None] * len(value)) != value}
+    different = {
+        name for name, value in before.items() if after.get(name, value if not after else [None] * len(value)) != value
+    }
     if form in LOSSLESS:
+        assert after
         assert not different
     assert {name for name in different if not told(name, losses)} == set()
 
