@@ -79,7 +79,7 @@ def read(
     heads = {name: task for name, task in tasks.items() if isinstance(task, HeadTask)}
     joining = join(tokenizer, tokenized)
     if joining is None:
-        outputs = engine.run(batch, tuple(heads))
+        outputs = engine.run(batch, tuple(tasks))
         logits = {name: outputs.logits[name][..., : task.outputs] for name, task in heads.items()}
         return batch, EngineOutputs(logits, outputs.embedding)
     step = max(1, budget // joining.batch.ids.shape[1])
@@ -87,7 +87,7 @@ def read(
     pieces: dict[str, list[Floats]] = {name: [] for name in heads}
     vectors: list[Floats] = []
     for row in rows:
-        part = engine.run(_part(joining.batch, row, row + step), tuple(heads))
+        part = engine.run(_part(joining.batch, row, row + step), tuple(tasks))
         vectors.append(part.embedding)
         for name in heads:
             pieces[name].append(part.logits[name])
