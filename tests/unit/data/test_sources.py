@@ -45,6 +45,14 @@ def spans(read: RowsRead, task: str = "entities") -> list[list[tuple[int, int, s
     return [[(s.start, s.end, s.label) for s in value] for value in read.rows.values(task, range(len(read.rows)))]  # type: ignore[union-attr]
 
 
+def test_rows_of_a_table_may_have_a_text_or_tokens(give: Read) -> None:
+    content = 'text,tokens,pos,tags\nabc,,,"[""a""]"\n,"[""It"", ""rains""]","[""P"", ""V""]",\n'
+    read = give("rows.csv", content, {"pos": Tagging(), "tags": Multilabel()})
+    assert not read.faults
+    assert read.rows.texts([0, 1]) == ["abc", "It rains"]
+    assert read.rows.values("pos", [0, 1]) == [None, ("P", "V")]
+
+
 @pytest.mark.parametrize("column", ["2", "-1"])
 def test_a_column_of_conll_is_entities_or_tags(column: str, give: Read) -> None:
     tasks: dict[str, Task] = {"entities": Entities(), "pos": Tagging()}
