@@ -8,10 +8,11 @@ from torch import nn
 
 from polyhead.export import layers
 from polyhead.export.graph import Graph
+from polyhead.export.readers import read_by
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.pooling import AttentionPooling
 from polyhead.runtime.names import EMBEDDING, FURTHER_STATES, TOKEN_STATES, logits_name, rows_name
-from polyhead.sharing._attention import AttentionBranches, Reader
+from polyhead.sharing._attention import AttentionBranches
 from polyhead.tasks.base import HeadTask
 
 ALL_ROWS = 2**31 - 1
@@ -89,32 +90,9 @@ def _read(graph: Graph, model: MultiTaskModel, task: str, *, sources: tuple[str,
     if isinstance(branches, AttentionBranches):
         first = graph.add("Slice", states, graph.integers(0), end, graph.integers(0))
         mask = graph.add("Slice", layers.key_mask(graph), graph.integers(0), end, graph.integers(0))
-        return _attended(graph, first, branches.reader(task), mask=mask, name=f"branches.{task}")
+        return read_by(graph, first, branches.reader(task), mask=mask, name=f"readers.{task}")
     source = embedding if model.tasks[task].level == "text" else states
     return graph.add("Slice", source, graph.integers(0), end, graph.integers(0))
-
-
-def _attended(graph: Graph, states: str, reader: Reader, *, mask: str, name: str) -> str:
-    """Append a task's own attention over the states of its rows."""
-    attention = reader.attention
-    weights, biases = layers.array(attention.in_proj_weight), layers.array(attention.in_proj_bias)
-    width = weights.shape[1]
-    asked = states
-    if reader.query is not None:
-        rows = graph.add("Shape", states, attributes={"start": 0, "end": 1})
-        shape = graph.add("Concat", rows, graph.integers(1, width), attributes={"axis": 0})
-        asked = graph.add("Expand", graph.weight(layers.array(reader.query), f"{name}.query"), shape)
-    read: list[str] = []
-    for number, source in enumerate((asked, states, states)):
-        part = slice(number * width, (number + 1) * width)
-        product = graph.add("MatMul", source, graph.weight(weights[part].T, f"{name}.{number}.weight"))
-        read.append(graph.add("Add", product, graph.weight(biases[part], f"{name}.{number}.bias")))
-    query, key, value = read
-    found = layers.attended(graph, (query, key, value), heads=attention.num_heads, mask=mask)
-    found = layers.linear(graph, found, attention.out_proj, name=f"{name}.out")
-    if reader.query is None:
-        return layers.normalized(graph, layers.total(graph, states, found), reader.norm, name=f"{name}.norm")
-    return graph.add("Squeeze", layers.normalized(graph, found, reader.norm, name=f"{name}.norm"), graph.integers(1))
 
 
 def _mean(graph: Graph, states: str) -> str:

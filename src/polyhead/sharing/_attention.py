@@ -65,7 +65,7 @@ class Reader(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """Read states of shape `(batch, tokens, width)`: `(batch, width)` for a text, the same shape for words."""
-        asked = states if self.query is None else self.query.expand(len(states), 1, -1)
+        asked = states if self.query is None else self.query.expand(states.shape[0], 1, -1)
         found, _ = self.attention(asked, states, states, key_padding_mask=~mask, need_weights=False)
         return self.norm(states + found) if self.query is None else self.norm(found).squeeze(1)
 

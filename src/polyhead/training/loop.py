@@ -16,10 +16,11 @@ from polyhead.model.engine import TorchEngine
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe
 from polyhead.runtime.predictor import Predictor
-from polyhead.sampling.base import Course
 from polyhead.spans import Integers
+from polyhead.training.averaging import WeightAverage
 from polyhead.training.checkpoints import Checkpoint, CheckpointStore
 from polyhead.training.conflicts import conflict_record, scalars
+from polyhead.training.course import course, next_epoch
 from polyhead.training.defaults import Settings
 from polyhead.training.evaluation import evaluate, overall
 from polyhead.training.gradients import Gradients
@@ -75,6 +76,7 @@ class Loop:
         self._model = model
         self._inner_optimizer = build_optimizer(model, plan.settings)
         self._wrapped, self._optimizer = accelerator.prepare(model, self._inner_optimizer)
+        self._average = WeightAverage(model, plan.settings.ema_decay)
         self._gradients = Gradients(model, self._wrapped, recipe=plan.recipe, accelerator=accelerator)
         self.standing = Standing()
         self._shares: Sequence[TaskShare] = ()
@@ -84,6 +86,7 @@ class Loop:
         """Go back to a checkpoint, so that what follows is what would have followed."""
         restore_model(self._model, checkpoint.tensors)
         restore_optimizer(self._model, self._inner_optimizer, checkpoint.tensors)
+        self._average.restore(checkpoint.tensors)
         values = {name: value for name, value in checkpoint.meta.items() if name != "fingerprint"}
         self.standing = Standing(step=checkpoint.step, **values)
         self._gradients.balancer.restore(self.standing.balancing)
@@ -96,7 +99,8 @@ class Loop:
         """
         while not self._finished():
             self._run_epoch(interruption)
-            self._evaluate()
+            with self._average.applied():
+                self._evaluate()
             self._save()
             if not self._finished():
                 interruption.raise_if_requested()
@@ -118,7 +122,8 @@ class Loop:
         standing, plan = self.standing, self._plan
         if standing.batch == 0:
             standing.loss_sums = {}
-            standing.order = self._next_epoch().to_json()
+            shares = plan.recipe.sampling.shares(plan.order.task_rows(), course(standing, plan.settings))
+            standing.order = next_epoch(plan.order, standing, shares).to_json()
         epoch = Epoch.from_json(standing.order or {})
         batches = plan.order.batches(epoch, plan.lengths, budget=plan.settings.batch_tokens)
         self._shares = plan.order.table(epoch)
@@ -137,19 +142,6 @@ class Loop:
         standing.epoch, standing.batch = standing.epoch + 1, 0
         if isinstance(self._gradients.balancer, LossBalancer):
             self._gradients.balancer.end_epoch(standing.mean_losses())
-
-    def _next_epoch(self) -> Epoch:
-        """Settle the shares of the epoch that begins, from what happened before it."""
-        standing, order = self.standing, self._plan.order
-        scores = tuple(record["dev"] for record in standing.history if "dev" in record)
-        course = Course(progress=self._progress_so_far(), scores=scores)
-        shares = self._plan.recipe.sampling.shares(order.task_rows(), course)
-        return order.first(shares) if standing.order is None else order.after(Epoch.from_json(standing.order), shares)
-
-    def _progress_so_far(self) -> float:
-        if self._plan.settings.max_steps is not None:
-            return self.standing.step / self._plan.settings.max_steps
-        return self.standing.epoch / max(1, self._plan.settings.epochs - 1)
 
     def _prepared(self, batches: Sequence[Draw]) -> Iterator[list[Labelled]]:
         """Make the batches of each step, one step ahead of the device."""
@@ -180,6 +172,7 @@ class Loop:
         self._optimizer.zero_grad()
         self._gradients.learn(parts, step=step)
         self.standing.step += 1
+        self._average.update(self.standing.step)
         self.standing.note_losses(losses)
         if compare and self._gradients.gramian is not None:
             record = conflict_record(self.standing.step, *self._gradients.gramian)
@@ -242,7 +235,8 @@ class Loop:
 
     def _save(self) -> None:
         if self._accelerator.is_main_process:
-            tensors = {**model_tensors(self._model), **optimizer_tensors(self._model, self._inner_optimizer)}
+            optimizer = optimizer_tensors(self._model, self._inner_optimizer)
+            tensors = {**model_tensors(self._model), **optimizer, **self._average.tensors()}
             self.standing.balancing = self._gradients.balancer.state()
             meta = {**self.standing.to_json(), "fingerprint": dict(self._plan.fingerprint)}
             self._store.save(Checkpoint(self.standing.step, tensors, meta))
