@@ -1,4 +1,4 @@
-"""A rival for `benchmarks/serving.py`: LitServe around the same predictor: `serving_litserve.py MODEL PORT`."""
+"""A rival for `benchmarks/serving.py`: LitServe around the same predictor: `serving_litserve.py ENGINE MODEL PORT`."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ class Api(litserve.LitAPI):
     """Answers with our own predictor; requests are batched by their number."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002  LitServe gives it
-        self.predictor = polyhead.load(os.environ["SERVED_MODEL"])
+        self.predictor = polyhead.load(os.environ["SERVED_MODEL"], engine=os.environ["SERVED_ENGINE"])
 
     def decode_request(self, request: dict) -> str:
         return request["texts"][0]
@@ -34,6 +34,6 @@ class Api(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    os.environ["SERVED_MODEL"] = sys.argv[1]
+    os.environ["SERVED_ENGINE"], os.environ["SERVED_MODEL"] = sys.argv[1:3]
     server = litserve.LitServer(Api(max_batch_size=BATCH_TEXTS, batch_timeout=BATCH_WAIT_SECONDS), accelerator="cpu")
-    server.run(host="127.0.0.1", port=int(sys.argv[2]), generate_client_file=False, log_level="error")
+    server.run(host="127.0.0.1", port=int(sys.argv[3]), generate_client_file=False, log_level="error")
