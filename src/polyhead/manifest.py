@@ -7,8 +7,10 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from polyhead.errors import FolderError
-from polyhead.recipe_toml import tupled
+from polyhead.recipe_toml import plain, tupled
 from polyhead.registry import UnknownKindError, find
+from polyhead.sharing.base import Sharing
+from polyhead.sharing.hard import Hard
 from polyhead.tasks.base import HeadTask, Task
 
 FORMAT_VERSION = 1
@@ -32,6 +34,7 @@ class Manifest:
         padding_id: the token that fills short rows.
         filler_id: the token that stands for a text without tokens.
         versions: of the packages that wrote the folder.
+        sharing: what the tasks share of the encoder.
         files: SHA-256 of each file, by its path in the folder.
         exports: what was measured when graphs were exported, by the word for their engine.
     """
@@ -45,6 +48,7 @@ class Manifest:
     padding_id: int
     filler_id: int
     versions: Mapping[str, str]
+    sharing: Sharing = field(default_factory=Hard)
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     exports: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -69,6 +73,7 @@ class Manifest:
             "overlap": self.overlap,
             "padding_id": self.padding_id,
             "filler_id": self.filler_id,
+            "sharing": plain(self.sharing),
             "encoder_sha256": self.encoder_sha256,
             "versions": dict(self.versions),
             "files": dict(self.files),
@@ -98,6 +103,7 @@ class Manifest:
                 padding_id=_typed(document["padding_id"], int),
                 filler_id=_typed(document["filler_id"], int),
                 versions=dict(document["versions"]),
+                sharing=_sharing(document.get("sharing", {"kind": "hard"})),
                 files={_inside(name): _typed(sha256, str) for name, sha256 in document["files"].items()},
                 exports=dict(document.get("exports", {})),
             )
@@ -131,6 +137,11 @@ def _task(record: Mapping[str, Any]) -> Task:
         message = f"a task of kind {task.kind!r} without outputs"
         raise ValueError(message)
     return task
+
+
+def _sharing(record: Mapping[str, Any]) -> Sharing:
+    settings = dict(tupled(record))
+    return find("sharing", _typed(settings.pop("kind"), str))(**settings)
 
 
 def _typed(value: object, kind: type[Value]) -> Value:

@@ -9,13 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 import tomli_w
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import AfterValidator, BeforeValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, TypeAdapter, ValidationError
 
 from polyhead.balancing.base import Balancing
 from polyhead.balancing.fixed import Fixed
 from polyhead.errors import Fault, RecipeError
 from polyhead.recipe_faults import Table, faults_of, kind_table
-from polyhead.recipe_rules import no_key, one_length, some_trained, task_name
+from polyhead.recipe_rules import freezing, joinable, no_key, of_tasks, one_length, some_trained, task_name
 from polyhead.recipe_sources import DataSource as DataSource  # noqa: PLC0414  part of the recipe for its readers
 from polyhead.recipe_sources import DataSources
 from polyhead.recipe_toml import override, plain, read_toml, tupled
@@ -69,6 +69,11 @@ class TrainingSettings:
         checkpoint_steps: optimiser steps between checkpoints; 0 is at each evaluation only.
         swap_entities: probability that an entity of a training row is swapped for another of its label.
         precision: number format of the forward pass.
+        freeze: what of the encoder stays as it is: `none`, `embeddings`, `all`, or how many of the first layers, which
+            includes the embeddings.
+        layer_decay: factor of the learning rate from each layer of the encoder to the one below it.
+        log_conflicts: whether the cosines between the gradients of the tasks are logged.
+        conflict_steps: optimiser steps between two of these logs.
         trackers: where the curves go beside the run folder.
         seed: fixes everything that is drawn.
     """
@@ -88,6 +93,10 @@ class TrainingSettings:
     checkpoint_steps: Annotated[int, Ge(0)] = 500
     swap_entities: Annotated[float, Ge(0), Le(1)] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
+    freeze: Annotated[str | int, PlainValidator(freezing)] = "none"
+    layer_decay: Annotated[float, Gt(0), Le(1)] = 1.0
+    log_conflicts: bool = False
+    conflict_steps: Positive = 50
     trackers: tuple[Literal["tensorboard"], ...] = ()
     # Seeds of numpy's older generators have 32 bits.
     seed: Annotated[int, Ge(0), Lt(2**32)] = 0
@@ -118,9 +127,15 @@ class Recipe:
         AfterValidator(some_trained),
     ]
     data: Annotated[DataSources, Table()]
-    sharing: Annotated[Sharing, kind_table("sharing", default="hard")] = field(default_factory=Hard)
-    sampling: Annotated[Sampling, kind_table("sampling", default="temperature")] = field(default_factory=Temperature)
-    balancing: Annotated[Balancing, kind_table("balancing", default="fixed")] = field(default_factory=Fixed)
+    sharing: Annotated[Sharing, kind_table("sharing", default="hard"), AfterValidator(of_tasks)] = field(
+        default_factory=Hard
+    )
+    sampling: Annotated[Sampling, kind_table("sampling", default="temperature"), AfterValidator(of_tasks)] = field(
+        default_factory=Temperature
+    )
+    balancing: Annotated[Balancing, kind_table("balancing", default="fixed"), AfterValidator(joinable)] = field(
+        default_factory=Fixed
+    )
     training: Annotated[TrainingSettings, Table()] = field(default_factory=TrainingSettings)
     on_bad_rows: Literal["refuse", "skip"] = "refuse"
     folder: Annotated[Path, BeforeValidator(no_key)] = field(default=Path(), compare=False)

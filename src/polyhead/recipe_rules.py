@@ -6,12 +6,18 @@ from typing import Any, cast
 
 from pydantic import ValidationInfo
 
+from polyhead.balancing.base import Balancing
 from polyhead.errors import did_you_mean
 from polyhead.recipe_faults import broken, shown
+from polyhead.sampling.base import Sampling
+from polyhead.sharing.base import Sharing
 from polyhead.tasks.base import Task
 
 ROW_FIELDS = ("text", "text_pair", "tokens")
 """The fields of a row that are no task's; a task cannot bear these names."""
+
+FREEZES = ("none", "embeddings", "all")
+"""What of the encoder can stay as it is, beside a number of its first layers."""
 
 FORMATS = (
     "jsonl",
@@ -80,6 +86,38 @@ def some_trained(tasks: Mapping[str, Task]) -> Mapping[str, Task]:
     if not any(task.weight for task in tasks.values()):
         raise broken(rule="must hold a task whose weight is above 0. Found none, so nothing would be trained.")
     return tasks
+
+
+def freezing(value: object) -> str | int:
+    """Take `none`, `embeddings`, `all`, or a number of layers."""
+    if value in FREEZES or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return cast("str | int", value)
+    words = ", ".join(map(repr, FREEZES))
+    raise broken(rule=f"must be one of {words}, or how many of the first layers. Found {shown(value)}.")
+
+
+def of_tasks(settings: Sampling | Sharing, validation: ValidationInfo) -> Any:  # noqa: ANN401  given back as it came
+    """Hold the tasks that settings name to those of the recipe."""
+    # Tasks with faults of their own are not there to compare with.
+    tasks: Mapping[str, Task] | None = validation.data.get("tasks")
+    for name in settings.named_tasks:
+        if tasks is None:
+            break
+        if name not in tasks:
+            rule = f"must name tasks of the recipe. Found {name!r}{did_you_mean(name, tasks) or '.'}"
+            raise broken(rule=rule, advice=f"They are {', '.join(map(repr, tasks))}.")
+    return settings
+
+
+def joinable(balancing: Balancing, validation: ValidationInfo) -> Balancing:
+    """Refuse to join gradients where the tasks share nothing that they go through."""
+    tasks, sharing = validation.data.get("tasks"), validation.data.get("sharing")
+    at = getattr(balancing, "at", None)
+    if at is None or tasks is None or sharing is None or at in (places := sharing.joined_at(tuple(tasks))):
+        return balancing
+    advice = f"Write at = {places[0]!r}." if places else "Use a kind that weighs losses, such as 'fixed'."
+    rule = f"must join gradients at what all tasks share with sharing kind {sharing.kind!r}. Found at = {at!r}."
+    raise broken(rule=rule, advice=advice)
 
 
 def no_key(value: Any) -> None:  # noqa: ANN401  refused, whatever it is

@@ -80,6 +80,19 @@ def test_every_kind_is_on_the_page_of_the_recipe() -> None:
             assert f"`{kind}`" in page("docs/recipe.md") or f'`"{kind}"`' in page("docs/recipe.md"), kind
 
 
+@pytest.mark.parametrize("family", ["sampling", "balancing", "sharing"])
+def test_every_kind_is_on_its_page_with_its_settings_and_their_defaults(family: str) -> None:
+    rows = [line.strip("|").split("|") for line in page(f"docs/{family}.md").splitlines() if line.startswith("| `")]
+    told = {cells[0].strip(" `"): cells[-1] for cells in rows}
+    assert set(told) == set(kinds(family))
+    for kind, settings in told.items():
+        own = {field.name: field for field in fields(find(family, kind)) if field.name not in {"mix", "at"}}
+        assert set(re.findall(r"`(\w+)(?: =|`)", settings)) == set(own), kind
+        for name, default in re.findall(r"`(\w+) = (.*?)`", settings):
+            if own[name].default is not MISSING:
+                assert tomllib.loads(f"x = {default}")["x"] == own[name].default, (kind, name)
+
+
 def test_every_command_has_a_section_and_nothing_else_has() -> None:
     told = re.findall(r"^## (\w+)$", page("docs/commands.md"), re.MULTILINE)
     assert told == list(typer.main.get_command(application).commands)  # pyright: ignore[reportAttributeAccessIssue]

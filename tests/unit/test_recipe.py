@@ -246,7 +246,7 @@ def test_a_document_states_kinds_first_and_leaves_out_what_is_absent() -> None:
     document = parse(SMALLEST).to_document()
     assert next(iter(document["tasks"]["topic"])) == "kind"
     assert document["sharing"] == {"kind": "hard"}
-    assert document["sampling"] == {"kind": "temperature", "temperature": 1.0}
+    assert document["sampling"] == {"kind": "temperature", "mix": True, "temperature": 1.0}
     assert "epochs" not in document["training"]
     assert "folder" not in document
 
@@ -313,3 +313,26 @@ def test_a_task_kind_never_imports_a_module_of_its_choice(tmp_path: Path) -> Non
     watching = False
     assert fault.where == "tasks.topic.kind"
     assert events == []
+
+
+@pytest.mark.parametrize(
+    ("table", "path", "rule"),
+    [
+        ('[sampling]\nkind = "fixed"\nparts = { topci = 2.0 }', "sampling", "did you mean 'topic'"),
+        ('[sampling]\nkind = "round_robin"\nmix = true', "sampling.mix", "take turns"),
+        ('[sharing]\nkind = "lora"\ngroups_of = { a = ["topci"] }', "sharing", "did you mean 'topic'"),
+        ('[sharing]\nkind = "soft"\n[balancing]\nkind = "pcgrad"', "balancing", "what all tasks share"),
+        ('[training]\nfreeze = "some"', "training.freeze", "must be one of"),
+        ("[training]\nfreeze = 0", "training.freeze", "how many of the first layers"),
+        ("[training]\nlayer_decay = 0.0", "training.layer_decay", "greater than 0"),
+    ],
+)
+def test_settings_of_sharing_and_competing_are_checked(table: str, path: str, rule: str, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    two = '[encoder]\nname = "compact"\n[tasks.topic]\nkind = "classification"\n[tasks.mood]\nkind = "classification"\n'
+    file.write_text(f'{two}[[data.train]]\npath = "rows.jsonl"\n{table}\n')
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(file)
+    (fault,) = caught.value.faults
+    assert fault.where == path
+    assert rule in str(fault)

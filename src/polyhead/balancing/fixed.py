@@ -2,14 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from polyhead.balancing.base import Balancing
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from polyhead.balancing.base import Balancing, LossBalancer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +17,10 @@ class Fixed(Balancing):
 
     kind: ClassVar[str] = "fixed"
 
-    def weigh(self, losses: Mapping[str, "Tensor"], weights: Mapping[str, float]) -> "Tensor":
-        # A task that is only evaluated stays out: zero times an infinite loss would spoil the sum.
-        return reduce(add, [weights[task] * loss for task, loss in losses.items() if weights[task]])
+    def begin(self, weights: Mapping[str, float], *, seed: int = 0) -> LossBalancer:  # noqa: ARG002  nothing is drawn
+        return _FixedBalancer(weights)
+
+
+class _FixedBalancer(LossBalancer):
+    def coefficients(self, losses: Mapping[str, float], *, number: int) -> dict[str, float]:  # noqa: ARG002
+        return {task: self.weights[task] for task in losses}

@@ -90,7 +90,10 @@ def _show(console: "Console", description: "Description") -> None:
         cells = (task.name, task.kind, task.level, labels, task.head, f"{task.parameters:,}")
         table.add_row(*map(Text, cells))
     console.print(table)
-    console.print(f"shared by all tasks   {description.shared:>14,} parameters, one encoder pass a text")
+    passes = "one encoder pass" if description.passes == 1 else f"{description.passes} encoder passes"
+    console.print(f"shared by all tasks   {description.shared:>14,} parameters, {passes} a text")
+    if description.branches:
+        console.print(f"{description.sharing:<22}{description.branches:>14,}")
     console.print(f"heads                 {description.private:>14,}")
     console.print(f"this model            {description.together:>14,}")
     count = len(description.tasks)

@@ -11,11 +11,15 @@ from transformers import AutoModel, PreTrainedModel
 
 from polyhead.model.compact import COMPACT, build_compact
 from polyhead.model.encoder import load_configuration, position_limit, without_pooling_layer
+from polyhead.model.forward import count_passes, head_levels
 from polyhead.model.heads import build_head
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.pooling import build_pooling
 from polyhead.model.sources import locate
 from polyhead.model.spelling import fold
+from polyhead.sharing._adapters import MARK
+from polyhead.sharing._branches import Branches
+from polyhead.sharing.base import Sharing
 from polyhead.tasks.base import HeadTask, LabelledTask, Task
 
 if TYPE_CHECKING:
@@ -55,6 +59,9 @@ class Description:
         max_tokens: the longest input.
         tasks: the tasks in their order.
         shared: parameters that all tasks use.
+        sharing: the kind of sharing.
+        passes: encoder passes that a text costs when every task is asked.
+        branches: parameters that sharing adds for a part of the tasks: adapters, attention, further encoders.
     """
 
     encoder: str
@@ -64,6 +71,9 @@ class Description:
     max_tokens: int
     tasks: tuple[TaskDescription, ...]
     shared: int
+    sharing: str = "hard"
+    passes: int = 1
+    branches: int = 0
 
     @property
     def private(self) -> int:
@@ -73,7 +83,7 @@ class Description:
     @property
     def together(self) -> int:
         """Count the parameters of this model."""
-        return self.shared + self.private
+        return self.shared + self.branches + self.private
 
     @property
     def separate(self) -> int:
@@ -86,16 +96,25 @@ class Description:
         return {**asdict(self), "tasks": [asdict(task) for task in self.tasks], **counts}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    width: int
+    pooling: str
+    projection: int | None
+    max_tokens: int
+    sharing: Sharing
+
+
 def describe_model(model: MultiTaskModel) -> Description:
     """Describe a model that is there."""
-    return _describe(
-        model.encoder,
-        model.tasks,
+    shape = _Shape(
         width=model.width,
         pooling=model.pooling.kind,
         projection=None if model.projection is None else model.projection.out_features,
         max_tokens=model.tokenizer.max_tokens,
+        sharing=model.sharing,
     )
+    return _describe(model.encoder, model.tasks, shape=shape, branches=model.branches)
 
 
 def describe_recipe(recipe: "Recipe", *, tasks: Mapping[str, Task], texts: Iterable[str] = ()) -> Description:
@@ -116,14 +135,16 @@ def describe_recipe(recipe: "Recipe", *, tasks: Mapping[str, Task], texts: Itera
         fold(encoder)
     else:
         encoder = _without_weights(locate(settings.name, start=recipe.folder))
-    return _describe(
-        encoder,
-        tasks,
+    shape = _Shape(
         width=encoder.config.hidden_size,
         pooling=settings.pooling,
         projection=settings.projection,
         max_tokens=min(settings.max_tokens, position_limit(encoder)),
+        sharing=recipe.sharing,
     )
+    with torch.device("meta"):
+        branches = recipe.sharing.attach(encoder, head_levels(tasks), width=shape.width)
+    return _describe(encoder, tasks, shape=shape, branches=branches)
 
 
 def _without_weights(folder: Path) -> PreTrainedModel:
@@ -132,27 +153,25 @@ def _without_weights(folder: Path) -> PreTrainedModel:
         return AutoModel.from_config(configuration, trust_remote_code=False, **without_pooling_layer(configuration))
 
 
-def _describe(
-    encoder: PreTrainedModel,
-    tasks: Mapping[str, Task],
-    *,
-    width: int,
-    pooling: str,
-    projection: int | None,
-    max_tokens: int,
-) -> Description:
-    widths = {"text": projection or width, "words": width}
+def _describe(encoder: PreTrainedModel, tasks: Mapping[str, Task], *, shape: _Shape, branches: Branches) -> Description:
+    width, projection = shape.width, shape.projection
+    embedding_width = projection or width
+    widths = {"text": embedding_width if shape.sharing.pools else width, "words": width}
     with torch.device("meta"):
-        shared = [encoder, build_pooling(pooling, width), *([nn.Linear(width, projection)] if projection else [])]
+        beside = [build_pooling(shape.pooling, width), *([nn.Linear(width, projection)] if projection else [])]
         described = tuple(_describe_task(name, task, widths[task.level]) for name, task in tasks.items())
+    plain = sum(weight.numel() for name, weight in encoder.named_parameters() if MARK not in name)
     return Description(
         encoder=type(encoder).__name__,
         width=width,
-        embedding_width=widths["text"],
-        pooling=pooling,
-        max_tokens=max_tokens,
+        embedding_width=embedding_width,
+        pooling=shape.pooling,
+        max_tokens=shape.max_tokens,
         tasks=described,
-        shared=sum(_count(part) for part in shared),
+        shared=plain + sum(_count(part) for part in beside),
+        sharing=shape.sharing.kind,
+        passes=count_passes(branches, tasks),
+        branches=_count(branches) + _count(encoder) - plain,
     )
 
 

@@ -22,7 +22,7 @@ class TorchEngine:
         self._model = model
 
     def run(self, batch: TokenBatch, tasks: Sequence[str]) -> EngineOutputs:
-        """Compute the logits of the named tasks, and the embedding, in one pass."""
+        """Compute the logits of the named tasks, and the embedding where one of them reads it or none is named."""
         training = self._model.training
         self._model.eval()
         try:

@@ -1,7 +1,6 @@
 """One encoder, many heads: every task's logits in one pass over a text."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,16 +11,20 @@ from transformers import PreTrainedModel
 from polyhead.errors import UsageError, did_you_mean
 from polyhead.model.compact import COMPACT, build_compact
 from polyhead.model.encoder import load_encoder, state_width
+from polyhead.model.forward import count_passes, forward, head_levels, takes_types, token_types
 from polyhead.model.heads import build_head
 from polyhead.model.outputs import Outputs
-from polyhead.model.packed.states import encode
+from polyhead.model.packed.states import TokenStates, encode
 from polyhead.model.pooling import build_pooling
 from polyhead.model.saving import push, read_model, save_model
 from polyhead.recipe_toml import tupled
+from polyhead.sharing.base import Sharing
+from polyhead.sharing.hard import Hard
 from polyhead.tasks.base import HeadTask, Task
 from polyhead.text.tokens import TextTokenizer, TokenBatch
 
 if TYPE_CHECKING:
+    from polyhead.model.remembering import Remembered
     from polyhead.recipe import Recipe
 
 
@@ -36,6 +39,7 @@ class MultiTaskModel(nn.Module):
         tasks: the tasks by name, with their labels known.
         pooling: `mean`, `cls`, `last`, `max` or `attention`.
         projection: width of the embedding; that of the encoder when absent.
+        sharing: what the tasks share of the encoder; all of it when absent.
     """
 
     def __init__(
@@ -46,17 +50,21 @@ class MultiTaskModel(nn.Module):
         tasks: Mapping[str, Task],
         pooling: str,
         projection: int | None,
+        sharing: Sharing | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.tokenizer = tokenizer
         self.tasks = dict(tasks)
         self.width = state_width(encoder)
-        self.separator = tokenizer.separator_id if _takes_types(encoder) else None
+        self.separator = tokenizer.separator_id if takes_types(encoder) else None
         self.embedding_width = projection or self.width
         self.pooling = build_pooling(pooling, self.width)
         self.projection = None if projection is None else nn.Linear(self.width, projection)
-        widths = {"text": self.embedding_width, "words": self.width}
+        self.sharing = sharing or Hard()
+        self.branches = self.sharing.attach(encoder, head_levels(self.tasks), width=self.width)
+        self.remembered: Remembered | None = None
+        widths = {"text": self.embedding_width if self.sharing.pools else self.width, "words": self.width}
         self.heads = nn.ModuleDict(
             {
                 _head_name(name): build_head(task, widths[task.level])
@@ -92,6 +100,7 @@ class MultiTaskModel(nn.Module):
                 tasks=tasks,
                 pooling=settings.pooling,
                 projection=settings.projection,
+                sharing=recipe.sharing,
             )
 
     @classmethod
@@ -110,6 +119,7 @@ class MultiTaskModel(nn.Module):
                 tasks=manifest.tasks,
                 pooling=manifest.pooling,
                 projection=manifest.projection,
+                sharing=manifest.sharing,
             )
         saved.fill(model)
         return model.eval()
@@ -162,29 +172,40 @@ class MultiTaskModel(nn.Module):
         }
 
     def forward(self, batch: Mapping[str, Tensor], tasks: Sequence[str] | None = None) -> Outputs:
-        """Run the encoder once, and the heads that are asked for.
+        """Run the encoder, once where the tasks share a pass, and the heads that are asked for.
 
         Args:
             batch: what `tensors` gives.
-            tasks: names of tasks; all when absent. The embedding is always there.
+            tasks: names of tasks; all when absent. Where the tasks share a pass the embedding is always there.
 
         Raises:
             UsageError: there is no task of a name.
         """
         names = self._asked(tasks)
-        ids, mask = batch["input_ids"], batch["attention_mask"]
-        types = None if self.separator is None else _types(ids, self.separator)
-        states = encode(self.encoder, ids, mask, types=types)
-        embedding = self.pooling(states.padded, mask.bool())
-        if self.projection is not None:
-            embedding = self.projection(embedding)
-        logits = {
-            name: self.head(name)(embedding) if self.tasks[name].level == "text" else states.through(self.head(name))
-            for name in names
-        }
+        found = forward(self, batch, names, embeds=self._embeds(tasks))
         # Their gradients come through the outputs, where several processes look for them.
         parameters = {name: {key: own * 1.0 for key, own in self._parameters_of(name)} for name in names}
-        return Outputs(logits, embedding, states.padded, parameters)
+        return Outputs(found.logits, found.embedding, found.states.padded, found.states.shared, parameters)
+
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Make one embedding of the states of a text: `(batch, tokens, width)` to `(batch, width)`."""
+        embedding = self.pooling(states, mask)
+        return embedding if self.projection is None else self.projection(embedding)
+
+    def encode(self, encoder: PreTrainedModel, batch: Mapping[str, Tensor]) -> TokenStates:
+        """Run one of the model's encoders over a batch."""
+        ids = batch["input_ids"]
+        types = None if self.separator is None else token_types(ids, self.separator)
+        return encode(encoder, ids, batch["attention_mask"], types=types)
+
+    def encoders(self) -> dict[str, PreTrainedModel]:
+        """Return every encoder by its place in the model; there are several where tasks have encoders of their own."""
+        further = {f"branches.{place}": encoder for place, encoder in self.branches.encoders_at().items()}
+        return {"encoder": self.encoder, **further}
+
+    def passes(self) -> int:
+        """Count the encoder passes that a text costs when every task is asked."""
+        return count_passes(self.branches, self.tasks)
 
     def trained_tasks(self) -> dict[str, Task]:
         """Return the tasks with the parameters of their heads as they are now, as numbers."""
@@ -198,6 +219,10 @@ class MultiTaskModel(nn.Module):
     def head(self, task: str) -> nn.Module:
         """Return the head of a task."""
         return self.heads[_head_name(task)]
+
+    def _embeds(self, tasks: Sequence[str] | None) -> bool:
+        """Tell whether something is asked that the embedding answers."""
+        return not tasks or not all(_head_name(name) in self.heads for name in tasks)
 
     def _asked(self, tasks: Sequence[str] | None) -> list[str]:
         for name in tasks or ():
@@ -214,17 +239,6 @@ class MultiTaskModel(nn.Module):
 def _head_name(task: str) -> str:
     # torch keeps names such as `type` and `keys` to itself.
     return f"task_{task}"
-
-
-def _takes_types(encoder: PreTrainedModel) -> bool:
-    types = getattr(encoder.config, "type_vocab_size", 0) or 0
-    return types > 1 and "token_type_ids" in signature(encoder.forward).parameters
-
-
-def _types(ids: Tensor, separator: int) -> Tensor:
-    """Tell second texts from first ones by the token between them, so that no graph needs another input for it."""
-    is_separator = (ids == separator).to(ids.dtype)
-    return (is_separator.cumsum(dim=1) - is_separator).clamp(max=1)
 
 
 def _numbers(parameter: Tensor) -> Any:  # noqa: ANN401  tuples as deep as the parameter has dimensions

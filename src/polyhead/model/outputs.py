@@ -13,14 +13,18 @@ class Outputs:
 
     Args:
         logits: by task, shape `(batch, outputs)` for texts and `(batch, tokens, outputs)` for words.
-        embedding: of the texts, shape `(batch, width)`, after the projection.
-        tokens: states of the tokens, shape `(batch, tokens, width)`.
+        embedding: of the texts, shape `(batch, width)`, after the projection. Where tasks do not share a pass it costs
+            one of its own and is there only when no tasks are named, or one that answers with it; else its width is 0.
+        tokens: states of the tokens, shape `(batch, tokens, width)`; where tasks do not share a pass, the first's.
+        shared: the same states as all that reads them goes back through them: of real tokens only, shape
+            `(tokens, width)`, where the encoder runs without padding.
         parameters: by task, what its head holds beside its layers.
     """
 
     logits: dict[str, Tensor]
     embedding: Tensor
     tokens: Tensor
+    shared: Tensor
     parameters: dict[str, dict[str, Tensor]]
 
     def __getitem__(self, task: str) -> Tensor:

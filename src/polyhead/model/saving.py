@@ -21,6 +21,7 @@ from polyhead.model.encoder import load_module, quiet
 from polyhead.model.sources import reason_of
 from polyhead.model.spelling import plain_state
 from polyhead.model.tokenizers import write_tokenizer
+from polyhead.sharing._adapters import MARK, plain_name
 from polyhead.text.tokens import TextTokenizer
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def save_model(model: "MultiTaskModel", folder: Path, *, documents: Mapping[str,
     """Write a model folder; see `MultiTaskModel.save_pretrained`."""
     with stage(folder, overwrite=overwrite) as staging:
         with quiet():
-            weights = _each_on_its_own(plain_state(model.encoder))
+            weights = _each_on_its_own(_plain_encoder(model))
             model.encoder.save_pretrained(staging.path, state_dict=weights, max_shard_size=ONE_FILE)
         write_tokenizer(model.tokenizer, staging.path)
         tensors = _beside_the_encoder(model)
@@ -140,8 +141,20 @@ def _each_on_its_own(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return separate
 
 
+def _plain_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
+    """Return the encoder's weights as any library knows them, without what sharing put into it."""
+    return {plain_name(name): tensor for name, tensor in plain_state(model.encoder).items() if MARK not in name}
+
+
 def _beside_the_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
-    return {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(ENCODER)}
+    every = model.state_dict().items()
+    state = {name: tensor for name, tensor in every if not name.startswith(ENCODER) or MARK in name}
+    for place, encoder in model.encoders().items():
+        if encoder is model.encoder:
+            continue
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(f"{place}.")}
+        state |= {f"{place}.{name}": tensor for name, tensor in plain_state(encoder).items()}
+    return state
 
 
 def _manifest_of(model: "MultiTaskModel") -> Manifest:
@@ -155,6 +168,7 @@ def _manifest_of(model: "MultiTaskModel") -> Manifest:
         overlap=tokenizer.overlap,
         padding_id=tokenizer.padding_id,
         filler_id=tokenizer.filler_id,
+        sharing=model.sharing,
         versions={"polyhead": __version__, **{name: _version(name) for name in RECORDED_PACKAGES}},
     )
 

@@ -29,5 +29,5 @@ class Engine(Protocol):
     """Runs the encoder once over a batch, and the heads that are asked for."""
 
     def run(self, batch: TokenBatch, tasks: Sequence[str]) -> EngineOutputs:
-        """Compute the logits of the named tasks, all of which have heads, and the embedding, in one pass."""
+        """Compute the logits of the named tasks, and the embedding where one of them reads it or none is named."""
         ...

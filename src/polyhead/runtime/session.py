@@ -28,10 +28,12 @@ class OnnxEngine:
 
     def __init__(self, graph: Path | bytes) -> None:
         self._session = open_session(graph)
+        self._outputs = {output.name for output in self._session.get_outputs()}
         self._switches = {option.name for option in self._session.get_overridable_initializers()}
 
     def run(self, batch: TokenBatch, tasks: Sequence[str]) -> EngineOutputs:
         """Compute the logits of the named tasks, and the embedding, in one pass."""
+        tasks = [name for name in tasks if logits_name(name) in self._outputs]
         wanted = [*map(logits_name, tasks), EMBEDDING]
         feeds = {TOKENS: batch.ids.astype(np.int64, copy=False), MASK: batch.mask.astype(np.int64)}
         # onnxruntime computes every output of a graph and throws away those that were not asked for.

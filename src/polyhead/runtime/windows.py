@@ -79,12 +79,12 @@ def read(
     heads = {name: task for name, task in tasks.items() if isinstance(task, HeadTask)}
     joining = join(tokenizer, tokenized)
     if joining is None:
-        outputs = engine.run(batch, tuple(heads))
+        outputs = engine.run(batch, tuple(tasks))
         logits = {name: outputs.logits[name][..., : task.outputs] for name, task in heads.items()}
         return batch, EngineOutputs(logits, outputs.embedding)
     step = max(1, budget // joining.batch.ids.shape[1])
     rows = range(0, len(joining.batch.ids), step)
-    parts = [engine.run(_part(joining.batch, row, row + step), tuple(heads)) for row in rows]
+    parts = [engine.run(_part(joining.batch, row, row + step), tuple(tasks)) for row in rows]
     embedding = np.concatenate([part.embedding for part in parts])
     logits = {
         name: joined(np.concatenate([part.logits[name] for part in parts]), task, joining)

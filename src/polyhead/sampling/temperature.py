@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt
 
-from polyhead.sampling.base import Sampling
+from polyhead.sampling.base import Course, Sampling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +25,6 @@ class Temperature(Sampling):
     temperature: Annotated[float, Ge(1)] = 1.0
     cap: Annotated[int, Gt(0)] | None = None
 
-    def shares(self, rows: Mapping[str, int]) -> dict[str, float]:
+    def rates(self, rows: Mapping[str, int], course: Course) -> dict[str, float]:  # noqa: ARG002  always the same
         counted = {task: count if self.cap is None else min(count, self.cap) for task, count in rows.items()}
-        rates = {task: count ** (1 / self.temperature) for task, count in counted.items()}
-        total = sum(rates.values())
-        if not total:
-            message = f"`rows` must count a labelled row for some task. Found {dict(rows)}."
-            raise ValueError(message)
-        return {task: rate / total for task, rate in rates.items()}
+        return {task: count ** (1 / self.temperature) for task, count in counted.items()}

@@ -1,9 +1,15 @@
 """One encoder for all tasks: a single pass answers everything."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from polyhead.sharing.base import Sharing
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from polyhead.sharing._branches import Branches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,5 +22,10 @@ class Hard(Sharing):
 
     kind: ClassVar[str] = "hard"
 
-    def passes(self, tasks: int) -> int:  # noqa: ARG002  that is the point of it
-        return 1
+    def groups(self, tasks: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        return (tuple(tasks),)
+
+    def attach(self, encoder: "nn.Module", levels: Mapping[str, str], *, width: int) -> "Branches":  # noqa: ARG002
+        from polyhead.sharing._branches import OnePass  # noqa: PLC0415  recipes load without torch
+
+        return OnePass()

@@ -64,6 +64,10 @@ class TokenizedText:
             return len(self.ids)
         return len(self.ids) - (self.windows.last - self.windows.first) + self.windows.size
 
+    def reads(self) -> list[Integers]:
+        """List what the encoder reads in each pass: the token ids of each window."""
+        return [self.ids] if self.windows is None else list(self.ids[self.windows.places(len(self.ids))])
+
     def kept(self, begin: int, end: int) -> "TokenizedText":
         """Return the same text with the tokens of some of its windows only, as if there were no others.
 

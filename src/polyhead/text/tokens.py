@@ -147,7 +147,7 @@ class TextTokenizer:
         ids: list[Integers] = []
         texts: list[str] = []
         for item in tokenized:
-            own = [item.ids] if item.windows is None else list(item.ids[item.windows.places(len(item.ids))])
+            own = item.reads()
             ids += own
             texts += [item.text] * len(own)
         padded, mask = self._padded(ids)

@@ -25,6 +25,7 @@ class Settings:
         warmup: share of the training in which the rate rises.
         clip: the longest gradient that is not shortened.
         swap_entities: probability that a mention is replaced by another name of its label.
+        layer_decay: factor of the learning rate from each layer of the encoder to the one below it.
     """
 
     epochs: int
@@ -37,6 +38,7 @@ class Settings:
     warmup: float
     clip: float
     swap_entities: float
+    layer_decay: float
 
 
 def resolve(training: TrainingSettings, encoder: EncoderSettings, *, tokens: int, width: int) -> Settings:
@@ -65,6 +67,7 @@ def resolve(training: TrainingSettings, encoder: EncoderSettings, *, tokens: int
         warmup=training.warmup,
         clip=training.clip,
         swap_entities=swap,
+        layer_decay=training.layer_decay,
     )
 
 

@@ -4,30 +4,34 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import torch
 from accelerate import Accelerator
-from torch import Tensor
 
-from polyhead.data.order import EpochOrder
+from polyhead.balancing.base import LossBalancer
+from polyhead.data.order import Draw, Epoch, EpochOrder
 from polyhead.data.rows import Rows
 from polyhead.errors import NonFiniteLossError, TrainingError
 from polyhead.model.engine import TorchEngine
 from polyhead.model.multitask import MultiTaskModel
-from polyhead.model.stitching import logits_of
 from polyhead.recipe import Recipe
 from polyhead.runtime.predictor import Predictor
+from polyhead.sampling.base import Course
 from polyhead.spans import Integers
 from polyhead.training.checkpoints import Checkpoint, CheckpointStore
+from polyhead.training.conflicts import conflict_record, scalars
 from polyhead.training.defaults import Settings
 from polyhead.training.evaluation import evaluate, overall
+from polyhead.training.gradients import Gradients
 from polyhead.training.interruption import Interruption
 from polyhead.training.optimizers import build_optimizer, learning_rate_factor, set_learning_rate
 from polyhead.training.progress import Progress
 from polyhead.training.standing import Standing
 from polyhead.training.state import model_tensors, optimizer_tensors, restore_model, restore_optimizer
-from polyhead.training.steps import BatchMaker, Labelled, step_seed
+from polyhead.training.steps import BatchMaker, Labelled
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Loop:
         optimizer = build_optimizer(model, plan.settings)
         self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
         self._inner_optimizer = optimizer
+        self._gradients = Gradients(model, self._wrapped, recipe=plan.recipe, accelerator=accelerator)
         self.standing = Standing()
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -80,6 +85,7 @@ class Loop:
         restore_optimizer(self._model, self._inner_optimizer, checkpoint.tensors)
         values = {name: value for name, value in checkpoint.meta.items() if name != "fingerprint"}
         self.standing = Standing(step=checkpoint.step, **values)
+        self._gradients.balancer.restore(self.standing.balancing)
 
     def run(self, interruption: Interruption) -> None:
         """Train to the end.
@@ -110,9 +116,12 @@ class Loop:
 
     def _run_epoch(self, interruption: Interruption) -> None:
         standing, plan = self.standing, self._plan
-        batches = plan.order.batches(standing.epoch, plan.lengths, budget=plan.settings.batch_tokens)
         if standing.batch == 0:
             standing.loss_sums = {}
+            standing.order = self._next_epoch().to_json()
+        epoch = Epoch.from_json(standing.order or {})
+        batches = plan.order.batches(epoch, plan.lengths, budget=plan.settings.batch_tokens)
+        self._progress.shares(plan.order.table(epoch), epoch=epoch.number)
         self._progress.epoch(standing.epoch, len(batches), done=standing.batch)
         for parts in self._prepared(batches[standing.batch :]):
             self._step(parts, done=standing.batch / len(batches))
@@ -124,15 +133,30 @@ class Loop:
                 interruption.raise_if_requested()
             self._save_if_due()
         standing.epoch, standing.batch = standing.epoch + 1, 0
+        if isinstance(self._gradients.balancer, LossBalancer):
+            self._gradients.balancer.end_epoch(standing.mean_losses())
 
-    def _prepared(self, batches: Sequence[Integers]) -> Iterator[list[Labelled]]:
+    def _next_epoch(self) -> Epoch:
+        """Settle the shares of the epoch that begins, from what happened before it."""
+        standing, order = self.standing, self._plan.order
+        scores = tuple(record["dev"] for record in standing.history if "dev" in record)
+        course = Course(progress=self._progress_so_far(), scores=scores)
+        shares = self._plan.recipe.sampling.shares(order.task_rows(), course)
+        return order.first(shares) if standing.order is None else order.after(Epoch.from_json(standing.order), shares)
+
+    def _progress_so_far(self) -> float:
+        if self._plan.settings.max_steps is not None:
+            return self.standing.step / self._plan.settings.max_steps
+        return self.standing.epoch / max(1, self._plan.settings.epochs - 1)
+
+    def _prepared(self, batches: Sequence[Draw]) -> Iterator[list[Labelled]]:
         """Make the batches of each step, one step ahead of the device."""
         size, epoch = self._plan.recipe.training.accumulate, self.standing.epoch
         steps = [batches[i : i + size] for i in range(0, len(batches), size)]
         rank, world = self._accelerator.process_index, self._accelerator.num_processes
 
-        def make(parts: Sequence[Integers]) -> list[Labelled]:
-            return [self._plan.batches.make(rows, epoch=epoch, rank=rank, world=world) for rows in parts]
+        def make(parts: Sequence[Draw]) -> list[Labelled]:
+            return [self._plan.batches.make(draw, epoch=epoch, rank=rank, world=world) for draw in parts]
 
         with ThreadPoolExecutor(max_workers=1) as executor:
             ahead = executor.submit(make, steps[0]) if steps else None
@@ -143,50 +167,23 @@ class Loop:
                     yield ready.result()
 
     def _step(self, parts: Sequence[Labelled], *, done: float) -> None:
-        counts = self._total_counts(parts)
-        self._wrapped.train()
-        losses: dict[str, float] = {}
-        for number, labelled in enumerate(parts):
-            torch.manual_seed(step_seed(self._plan.recipe.training.seed, self.standing.step, number))
-            for name, loss in self._backward(labelled, counts).items():
-                losses[name] = losses.get(name, 0.0) + loss
+        training, step = self._plan.recipe.training, self.standing.step
+        compare = training.log_conflicts and step % training.conflict_steps == 0
+        losses = self._gradients.compute(parts, step=step, compare=compare)
         norm = self._accelerator.clip_grad_norm_(self._wrapped.parameters(), self._plan.settings.clip)
         self._refuse_non_finite(losses, float(cast("Tensor", norm)))
         factor = learning_rate_factor(self._share_done(done), warmup=self._plan.settings.warmup)
         set_learning_rate(self._inner_optimizer, factor)
         self._optimizer.step()
         self._optimizer.zero_grad()
+        self._gradients.learn(parts, step=step)
         self.standing.step += 1
         self.standing.note_losses(losses)
+        if compare and self._gradients.gramian is not None:
+            record = conflict_record(self.standing.step, *self._gradients.gramian)
+            self.standing.conflicts.append(record)
+            self._accelerator.log(scalars(record), step=self.standing.step)
         self._report(losses, len(parts))
-
-    def _backward(self, labelled: Labelled, counts: Mapping[str, float]) -> dict[str, float]:
-        """Add a part's gradients; its losses are the sums over its labels divided by the labels of the whole step."""
-        recipe = self._plan.recipe
-        outputs = self._wrapped(self._model.tensors(labelled.batch), tuple(labelled.targets) or ())
-        losses: dict[str, Tensor] = {}
-        for name, targets in labelled.targets.items():
-            logits = logits_of(outputs, name, recipe.tasks[name], labelled.joining)[targets.begin : targets.end]
-            if recipe.tasks[name].level == "words":
-                logits = logits[:, : targets.tokens]
-            task = recipe.tasks[name].with_parameters(outputs.parameters.get(name, {}))
-            on_device = torch.from_numpy(targets.values).to(self._accelerator.device)
-            losses[name] = task.loss(logits, on_device) / counts[name]
-        weights = {name: recipe.tasks[name].weight for name in losses}
-        # A part without labels still takes part, with nothing, where several processes wait for each other.
-        total = recipe.balancing.weigh(losses, weights) if losses else outputs.embedding.sum() * 0.0
-        self._accelerator.backward(total)
-        return {name: float(loss.detach()) for name, loss in losses.items()}
-
-    def _total_counts(self, parts: Sequence[Labelled]) -> dict[str, float]:
-        """Count each task's labels in the whole step; gradients are averaged over processes, so theirs count too."""
-        names = list(self._plan.recipe.tasks)
-        own = [sum(part.targets[name].count for part in parts if name in part.targets) for name in names]
-        world = self._accelerator.num_processes
-        if world > 1:
-            tensor = torch.tensor(own, dtype=torch.float64, device=self._accelerator.device)
-            own = (cast("Tensor", self._accelerator.reduce(tensor, "sum")) / world).tolist()
-        return dict(zip(names, map(float, own), strict=True))
 
     def _refuse_non_finite(self, losses: Mapping[str, float], norm: float) -> None:
         bad = next((name for name, loss in losses.items() if not math.isfinite(loss)), None)
@@ -223,7 +220,7 @@ class Loop:
         best = standing.note_score(score)
         record = {"epoch": standing.epoch, "step": standing.step, "losses": standing.mean_losses(), "score": score}
         if metrics is not None:
-            record["dev"] = {name: of["primary"] for name, of in metrics["tasks"].items()}
+            record["dev"] = {name: of["primary"] for name, of in metrics["tasks"].items() if of["rows"]}
             record["all_right"] = metrics["all_right"]
             self._accelerator.log({f"dev/{name}": value for name, value in record["dev"].items()}, step=standing.step)
         standing.history.append(record)
@@ -244,6 +241,7 @@ class Loop:
     def _save(self) -> None:
         if self._accelerator.is_main_process:
             tensors = {**model_tensors(self._model), **optimizer_tensors(self._model, self._inner_optimizer)}
+            self.standing.balancing = self._gradients.balancer.state()
             meta = {**self.standing.to_json(), "fingerprint": dict(self._plan.fingerprint)}
             self._store.save(Checkpoint(self.standing.step, tensors, meta))
             self._store.forget_unneeded_best()

@@ -7,26 +7,45 @@ import torch
 from torch import nn
 
 from polyhead.model.multitask import MultiTaskModel
+from polyhead.sharing._adapters import MARK
 from polyhead.training.defaults import Settings
+from polyhead.training.freezing import weight_depths
 
 
 def build_optimizer(model: MultiTaskModel, settings: Settings) -> torch.optim.AdamW:
     """Make AdamW with decay on matrices only, and a learning rate of its own for what is new.
 
-    Each group keeps its peak rate under `peak`; `set_learning_rate` scales it.
+    With `layer_decay` a layer of the encoder learns more slowly, the deeper it lies (Howard & Ruder 2018,
+    https://arxiv.org/abs/1801.06146). Each group keeps its peak rate under `peak`; `set_learning_rate` scales it.
 
     Reference:
         Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101
     """
-    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    rates = _encoder_rates(model, settings)
+    by_rate: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            key = (False, rates[name]) if name in rates else (True, settings.head_learning_rate)
+            by_rate.setdefault(key, []).append(parameter)
     groups = [
-        *_groups((p for n, p in named if n.startswith("encoder.")), settings.learning_rate, settings.weight_decay),
-        *_groups(
-            (p for n, p in named if not n.startswith("encoder.")), settings.head_learning_rate, settings.weight_decay
-        ),
+        group
+        for (_, rate), parameters in sorted(by_rate.items(), key=lambda item: item[0][0])
+        for group in _groups(parameters, rate, settings.weight_decay)
     ]
     # The loop over single tensors, which is the default on a CPU, takes seven times as long.
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=True)
+
+
+def _encoder_rates(model: MultiTaskModel, settings: Settings) -> dict[str, float]:
+    """Give each weight of the encoders its highest rate; adapters are new, and learn as fast as the heads."""
+    rates: dict[str, float] = {}
+    for place, encoder in model.encoders().items():
+        depths = weight_depths(encoder)
+        top = max(depths.values(), default=0)
+        for name, depth in depths.items():
+            if MARK not in name:
+                rates[f"{place}.{name}"] = settings.learning_rate * settings.layer_decay ** (top - depth)
+    return rates
 
 
 def learning_rate_factor(progress: float, *, warmup: float) -> float:

@@ -8,7 +8,7 @@ from polyhead.data.alignment import misaligned_rows
 from polyhead.data.dataset import Dataset
 from polyhead.data.rows import Rows
 from polyhead.errors import DataError
-from polyhead.text.tokens import TextTokenizer
+from polyhead.text.tokens import Passage, TextTokenizer
 
 
 def prepared(data: Dataset) -> Dataset:
@@ -30,6 +30,16 @@ def aligned(data: Dataset, tokenizer: TextTokenizer, *, skip: bool) -> Dataset:
         raise DataError(title, faults)
     kept = {name: rows.without([row for row, _ in found[name]]) for name, rows in data.splits().items() if found[name]}
     return replace(data, **kept, skipped=data.skipped + faults) if kept else data
+
+
+def passages_of(rows: Rows) -> Iterator[Passage | str]:
+    """Yield everything that training reads at once: rows, and the sides of rows that are read apart."""
+    for indices in rows.iterate():
+        passages = rows.passages(indices)
+        yield from passages
+        for name, task in rows.tasks.items():
+            for passage, value in zip(passages, rows.values(name, indices), strict=True):
+                yield from () if value is None else task.sides(passage.text, passage.pair, value)
 
 
 def texts_of(rows: Rows) -> Iterator[str]:

@@ -29,8 +29,12 @@ class Progress(ABC):
         """Tell what was read."""
 
     @abstractmethod
-    def plan(self, shares: Sequence[TaskShare], settings: Settings) -> None:
-        """Tell how the draws are shared among the tasks, and the settings that the recipe left open."""
+    def plan(self, settings: Settings) -> None:
+        """Tell the settings that the recipe left open."""
+
+    @abstractmethod
+    def shares(self, shares: Sequence[TaskShare], *, epoch: int) -> None:
+        """Tell how the draws of an epoch are shared among the tasks, before each epoch."""
 
     @abstractmethod
     def epoch(self, number: int, batches: int, *, done: int) -> None:
@@ -61,7 +65,10 @@ class Silent(Progress):
     def data(self, data: Dataset) -> None:
         pass
 
-    def plan(self, shares: Sequence[TaskShare], settings: Settings) -> None:
+    def plan(self, settings: Settings) -> None:
+        pass
+
+    def shares(self, shares: Sequence[TaskShare], *, epoch: int) -> None:
         pass
 
     def epoch(self, number: int, batches: int, *, done: int) -> None:
@@ -95,6 +102,7 @@ class Written(Progress):
         )
         self._row = self._bar.add_task("", losses="", visible=False)
         self._batches = self._done = 0
+        self._shares: Sequence[TaskShare] = ()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -113,11 +121,18 @@ class Written(Progress):
         if data.skipped:
             self.note(f"skipped {len(data.skipped)} bad rows, the first at {data.skipped[0]}")
 
-    def plan(self, shares: Sequence[TaskShare], settings: Settings) -> None:
-        table = Table("task", "rows", "share", "passes an epoch", title="sampling", title_justify="left")
+    def shares(self, shares: Sequence[TaskShare], *, epoch: int) -> None:
+        # Most kinds of sampling keep their shares; only what changes is worth telling again.
+        if shares == self._shares:
+            return
+        self._shares = shares
+        title = "sampling" if epoch == 0 else f"sampling from epoch {epoch + 1}"
+        table = Table("task", "rows", "share", "passes an epoch", title=title, title_justify="left")
         for row in shares:
             table.add_row(row.task, f"{row.rows:,}", f"{row.share:.1%}", f"{row.passes_per_epoch:.2f}")
         self._console.print(table)
+
+    def plan(self, settings: Settings) -> None:
         length = f"{settings.max_steps} steps" if settings.max_steps is not None else f"{settings.epochs} epochs"
         self.note(
             f"{length}, batches of {settings.batch_tokens} tokens, learning rate {settings.learning_rate:g} "

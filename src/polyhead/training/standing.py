@@ -13,6 +13,9 @@ class Standing:
         step: optimiser steps done.
         epoch: epochs done.
         batch: batches done in the epoch that is under way.
+        order: where the epoch that is under way begins: its number, its shares, the draws before it.
+        balancing: what the balancer of the losses has learned.
+        conflicts: cosines between the gradients of the tasks, one record for each time that they were logged.
         loss_sums: sum of each task's mean losses in this epoch, and over how many batches.
         history: one record for each evaluation.
         best_step: the step of the best weights.
@@ -23,6 +26,9 @@ class Standing:
     step: int = 0
     epoch: int = 0
     batch: int = 0
+    order: dict[str, Any] | None = None
+    balancing: dict[str, Any] = field(default_factory=dict[str, Any])
+    conflicts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     loss_sums: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     best_step: int | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.data.order import Draw
 from polyhead.data.rows import Rows
 from polyhead.data.swaps import EntitySwapper
 from polyhead.runtime.windows import Joining, join
@@ -81,21 +82,21 @@ class BatchMaker:
         self._seed = seed
         self._words = any(task.level == "words" for task in self._tasks.values())
 
-    def make(self, indices: Integers, *, epoch: int, rank: int = 0, world: int = 1) -> Labelled:
+    def make(self, draw: Draw, *, epoch: int, rank: int = 0, world: int = 1) -> Labelled:
         """Make one process's part of a batch.
 
         Args:
-            indices: rows of the whole batch.
+            draw: rows of the whole batch, and the tasks that learn from them.
             epoch: the epoch, for what changes rows.
             rank: number of this process.
             world: number of processes; with fewer rows than processes, some get a row without its labels.
         """
-        own = indices[rank::world]
+        own = draw.rows[rank::world]
         if not len(own):
-            return replace(self._make(indices[:1], epoch), targets={})
-        return self._make(own, epoch)
+            return replace(self._make(draw.rows[:1], epoch, draw.tasks), targets={})
+        return self._make(own, epoch, draw.tasks)
 
-    def _make(self, indices: Integers, epoch: int) -> Labelled:
+    def _make(self, indices: Integers, epoch: int, learning: Sequence[str]) -> Labelled:
         passages = self._rows.passages(indices)
         values = {name: self._rows.values(name, indices) for name in self._tasks}
         if self._swapper is not None:
@@ -104,7 +105,8 @@ class BatchMaker:
         tokenized = self._tokenizer.tokenize(passages, words=self._words)
         read = [self._within_limit(text, epoch, row) for text, row in zip(tokenized, indices.tolist(), strict=True)]
         targets: dict[str, Targets] = {}
-        for name, task in self._tasks.items():
+        for name in learning:
+            task = self._tasks[name]
             pairs = zip(passages, values[name], strict=True)
             sides = [() if value is None else task.sides(text.text, text.pair, value) for text, value in pairs]
             begin, own = 0, read[: len(passages)]

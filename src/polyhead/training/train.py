@@ -24,8 +24,10 @@ from polyhead.model.spelling import fold
 from polyhead.recipe import Recipe, recipe_to_toml
 from polyhead.training.card import model_card
 from polyhead.training.checkpoints import CheckpointStore
+from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.defaults import resolve
 from polyhead.training.evaluation import evaluate, tuned_tasks
+from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop, Plan
 from polyhead.training.pictures import draw_training
@@ -34,6 +36,7 @@ from polyhead.training.progress import Progress, Silent
 from polyhead.training.steps import BatchMaker
 
 CHECKPOINTS, LOCK, METRICS, HISTORY = "checkpoints", ".lock", "metrics.json", "history.json"
+CONFLICTS = "conflicts.json"
 FREE_ON_RESUME = ("checkpoint_steps", "trackers")
 
 
@@ -128,20 +131,23 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
     data = aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")
     progress.data(data)
     plan = _plan(recipe, data, model)
-    progress.plan(plan.order.table(), plan.settings)
+    progress.plan(plan.settings)
+    hold_still(model.to(accelerator.device), recipe, data, progress)
     store = CheckpointStore(folder / CHECKPOINTS)
     loop = Loop(plan, model, accelerator=accelerator, store=store, progress=progress)
     _go_back(loop, store, plan.fingerprint, progress)
     with interruptible() as interruption, progress:
         loop.run(interruption)
     loop.load_best()
-    fold(model.encoder)
+    for encoder in model.encoders().values():
+        fold(encoder)
+    model.remembered = None
     if data.dev is not None:
         model.tasks = tuned_tasks(loop.predictor(), data.dev)
     accelerator.end_training()
     result = _result(loop, data, folder)
     if accelerator.is_main_process:
-        _publish(result, model, recipe=recipe)
+        _publish(result, model, recipe=recipe, conflicts=loop.standing.conflicts)
         store.remove()
     accelerator.wait_for_everyone()
     return result
@@ -162,7 +168,6 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
     seed = recipe.training.seed
     names = [name for name, task in data.tasks.items() if task.weight > 0]
     labelled = data.train.labelled[:, [list(data.tasks).index(name) for name in names]]
-    shares = recipe.sampling.shares(dict(zip(names, labelled.sum(axis=0).tolist(), strict=True)))
     tokens = int(lengths[labelled.any(axis=1)].sum())
     settings = resolve(recipe.training, recipe.encoder, tokens=tokens, width=model.width)
     swapper = None
@@ -179,7 +184,7 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
     return Plan(
         recipe=recipe,
         settings=settings,
-        order=EpochOrder(labelled, names, shares=shares, seed=seed),
+        order=EpochOrder(labelled, names, seed=seed, mix=recipe.sampling.mix, turns=recipe.sampling.turns),
         lengths=lengths,
         batches=maker,
         dev=data.dev,
@@ -220,16 +225,19 @@ def _result(loop: Loop, data: Dataset, folder: Path) -> TrainingResult:
     return TrainingResult(folder, dev, test, loop.standing.history)
 
 
-def _publish(result: TrainingResult, model: MultiTaskModel, *, recipe: Recipe) -> None:
+def _publish(result: TrainingResult, model: MultiTaskModel, *, recipe: Recipe, conflicts: Sequence[Any]) -> None:
     metrics = {"dev": result.dev, "test": result.test}
     documents = {
         "recipe.toml": recipe_to_toml(recipe),
         METRICS: json.dumps(metrics, indent=1, ensure_ascii=False),
         HISTORY: json.dumps(result.history, indent=1, ensure_ascii=False),
+        **({CONFLICTS: json.dumps(conflicts, indent=1, ensure_ascii=False)} if conflicts else {}),
         "README.md": model_card(recipe, metrics),
     }
     model.save_pretrained(result.folder, documents=documents, overwrite=True)
     draw_training(result.folder / "pictures", history=result.history, metrics=result.test or result.dev)
+    if conflicts:
+        draw_conflicts(result.folder / "pictures", conflicts)
 
 
 def _finished(folder: Path) -> TrainingResult:

@@ -1,19 +1,12 @@
-import torch
-
+from polyhead.balancing.base import LossBalancer
 from polyhead.balancing.fixed import Fixed
 
 
-def test_the_sum_is_weighted() -> None:
-    losses = {"topic": torch.tensor(2.0), "names": torch.tensor(3.0)}
-    assert Fixed().weigh(losses, {"topic": 1.0, "names": 0.5}).item() == 3.5
+def test_every_task_counts_by_its_weight() -> None:
+    balancer = Fixed().begin({"topic": 1.0, "mood": 0.5})
+    assert isinstance(balancer, LossBalancer)
+    assert balancer.coefficients({"topic": 3.0, "mood": 9.0}, number=0) == {"topic": 1.0, "mood": 0.5}
 
 
-def test_the_gradient_of_a_loss_is_its_weight() -> None:
-    losses = {name: torch.tensor(2.0, requires_grad=True) for name in ("topic", "names")}
-    Fixed().weigh(losses, {"topic": 1.0, "names": 0.25}).backward()
-    assert [loss.grad.item() for loss in losses.values()] == [1.0, 0.25]
-
-
-def test_a_task_of_weight_zero_cannot_spoil_the_sum() -> None:
-    losses = {"topic": torch.tensor(2.0), "names": torch.tensor(float("inf"))}
-    assert Fixed().weigh(losses, {"topic": 1.0, "names": 0.0}).item() == 2.0
+def test_a_task_without_labels_in_the_step_takes_no_part() -> None:
+    assert Fixed().begin({"topic": 1.0, "mood": 0.5}).coefficients({"mood": 9.0}, number=0) == {"mood": 0.5}

@@ -1,4 +1,6 @@
+import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -6,15 +8,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from polyhead.data.order import EpochOrder
+from polyhead.data.order import Epoch, EpochOrder, TaskShare
 from polyhead.sampling.temperature import Temperature
-from polyhead.spans import Booleans
+from polyhead.spans import Booleans, Integers
 
 
-def order_of(labelled: Booleans, *, temperature: float = 1.0, seed: int = 0) -> EpochOrder:
+class Constant:
+    """An order with the same shares in every epoch, asked by the number of the epoch."""
+
+    def __init__(
+        self, labelled: Booleans, names: Sequence[str], shares: Mapping[str, float], *, seed: int, mix: bool = True
+    ) -> None:
+        self.order = EpochOrder(labelled, names, seed=seed, mix=mix)
+        self.shares = shares
+
+    def at(self, number: int) -> Epoch:
+        epoch = self.order.first(self.shares)
+        for _ in range(number):
+            epoch = self.order.after(epoch, self.shares)
+        return epoch
+
+    def epoch(self, number: int) -> Integers:
+        return self.order.rows(self.at(number))
+
+    def batches(self, number: int, lengths: Integers, *, budget: int) -> list[Integers]:
+        return [draw.rows for draw in self.order.batches(self.at(number), lengths, budget=budget)]
+
+    def table(self) -> list[TaskShare]:
+        return self.order.table(self.at(0))
+
+
+def order_of(labelled: Booleans, *, temperature: float = 1.0, seed: int = 0, mix: bool = True) -> Constant:
     names = [f"task{column}" for column in range(labelled.shape[1])]
     sizes = dict(zip(names, labelled.sum(axis=0).tolist(), strict=True))
-    return EpochOrder(labelled, names, shares=Temperature(temperature=temperature).shares(sizes), seed=seed)
+    return Constant(labelled, names, Temperature(temperature=temperature).shares(sizes), seed=seed, mix=mix)
 
 
 def one_task_each(*sizes: int) -> Booleans:
@@ -99,7 +126,7 @@ def test_a_row_with_two_labels_is_drawn_at_the_mean_rate_of_its_tasks() -> None:
 
 
 def test_a_task_without_a_share_is_not_drawn() -> None:
-    order = EpochOrder(one_task_each(5, 5), ["topic", "mood"], shares={"topic": 1.0, "mood": 0.0}, seed=0)
+    order = Constant(one_task_each(5, 5), ["topic", "mood"], {"topic": 1.0, "mood": 0.0}, seed=0)
     assert set(order.epoch(0).tolist()) == set(range(5))
     assert len(order.epoch(0)) == 10
 
@@ -114,7 +141,7 @@ def test_many_tiny_groups_are_each_drawn() -> None:
 def test_rows_are_grouped_by_any_number_of_tasks() -> None:
     labelled = one_task_each(*[3] * 20)
     share = dict.fromkeys((f"task{column}" for column in range(20)), 0.0) | {"task3": 0.5, "task17": 0.5}
-    drawn = EpochOrder(labelled, list(share), shares=share, seed=0).epoch(0)
+    drawn = Constant(labelled, list(share), share, seed=0).epoch(0)
     assert Counter(labelled[drawn].argmax(axis=1).tolist()) == {3: 30, 17: 30}
 
 
@@ -155,3 +182,56 @@ def test_rows_of_equal_length_meet_other_rows_in_every_epoch() -> None:
 def test_a_row_longer_than_the_budget_is_a_batch_of_its_own() -> None:
     batches = order_of(one_task_each(3)).batches(0, np.array([4, 500, 4]), budget=16)
     assert sorted(map(sorted, batches)) == [[0, 2], [1]]
+
+
+EVEN, PROPORTIONAL = {"task0": 0.5, "task1": 0.5}, {"task0": 0.9, "task1": 0.1}
+
+
+def test_when_shares_change_no_row_comes_again_before_the_others_came() -> None:
+    order = EpochOrder(one_task_each(90, 10), ["task0", "task1"], seed=3)
+    epoch, drawn = order.first(PROPORTIONAL), []
+    for number in range(7):
+        drawn += order.rows(epoch).tolist()
+        epoch = order.after(epoch, EVEN if number % 2 else PROPORTIONAL)
+    for rows in (range(90), range(90, 100)):
+        counts = [Counter(drawn)[row] for row in rows]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_an_epoch_that_went_through_json_gives_the_same_rows() -> None:
+    order = EpochOrder(one_task_each(30, 10), ["task0", "task1"], seed=3)
+    epoch = order.after(order.first({"task0": 1 / 3, "task1": 2 / 3}), EVEN)
+    again = Epoch.from_json(json.loads(json.dumps(epoch.to_json())))
+    assert again == epoch
+    assert order.rows(again).tolist() == order.rows(epoch).tolist()
+
+
+def test_unmixed_batches_hold_one_task_and_a_row_with_two_labels_comes_for_each() -> None:
+    labelled = np.array([[1, 0]] * 20 + [[1, 1]] * 10, dtype=bool)
+    draws = order_of(labelled, mix=False).order
+    batches = draws.batches(draws.first({"task0": 0.75, "task1": 0.25}), np.full(30, 4), budget=16)
+    assert {draw.tasks for draw in batches} == {("task0",), ("task1",)}
+    by_task = {task: sorted(row for draw in batches if draw.tasks == (task,) for row in draw.rows) for task in EVEN}
+    assert by_task == {"task0": list(range(30)), "task1": list(range(20, 30))}
+
+
+def test_unmixed_shares_are_over_rows_however_long_their_texts_are() -> None:
+    order = EpochOrder(one_task_each(200, 200), ["task0", "task1"], seed=0, mix=False)
+    lengths = np.repeat([40, 4], 200)
+    batches = order.batches(order.first(EVEN), lengths, budget=80)
+    rows = {task: sum(len(draw.rows) for draw in batches if draw.tasks == (task,)) for task in EVEN}
+    assert rows == {"task0": 200, "task1": 200}
+    assert sum(draw.tasks == ("task0",) for draw in batches) > 5 * sum(draw.tasks == ("task1",) for draw in batches)
+
+
+def test_tasks_take_turns() -> None:
+    order = EpochOrder(one_task_each(64, 64), ["task0", "task1"], seed=0, mix=False, turns=True)
+    batches = order.batches(order.first(EVEN), np.full(128, 4), budget=16)
+    assert [draw.tasks[0] for draw in batches] == ["task0", "task1"] * 16
+
+
+def test_batches_of_one_task_come_in_random_order_without_turns() -> None:
+    order = EpochOrder(one_task_each(64, 64), ["task0", "task1"], seed=0, mix=False)
+    names = [draw.tasks[0] for draw in order.batches(order.first(EVEN), np.full(128, 4), budget=16)]
+    assert names != ["task0", "task1"] * 16
+    assert Counter(names) == {"task0": 16, "task1": 16}

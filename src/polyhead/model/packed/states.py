@@ -24,6 +24,15 @@ class TokenStates:
     packed: Tensor | None = None
     packing: Packing | None = None
 
+    @property
+    def shared(self) -> Tensor:
+        """Return what all that reads these states goes back through."""
+        return self.padded if self.packed is None else self.packed
+
+    def parted(self, count: int) -> "list[TokenStates]":
+        """Part the texts into equal runs, in their order."""
+        return [TokenStates(padded) for padded in self.padded.chunk(count)]
+
     def through(self, head: Callable[[Tensor], Tensor]) -> Tensor:
         """Apply what treats each token alone, to real tokens only where they are known; `(batch, tokens, outputs)`."""
         if self.packed is None or self.packing is None:

@@ -1,0 +1,246 @@
+"""The gradient of an optimiser step, whatever balances the tasks."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from polyhead.balancing.base import GradientBalancer, LossBalancer, Step
+from polyhead.model.multitask import MultiTaskModel
+from polyhead.recipe import Recipe
+from polyhead.sharing._soft import layers_of
+from polyhead.training.joining import gramian_of, joined
+from polyhead.training.passes import Passes, add
+from polyhead.training.steps import Labelled
+
+Losses = Mapping[str, Tensor]
+
+
+class Gradients:
+    """Computes the gradients of a model's weights for one step after another.
+
+    A step is made of parts, the batches that are accumulated. Each task's loss is its mean over the observed labels of
+    the whole step, on all processes; a task without labels in the step takes no part.
+
+    Args:
+        model: the model itself.
+        wrapped: the model as the accelerator runs it.
+        recipe: tasks, balancing and seed.
+        accelerator: devices, precision and processes.
+    """
+
+    def __init__(self, model: MultiTaskModel, wrapped: nn.Module, *, recipe: Recipe, accelerator: Accelerator) -> None:
+        self._model, self._accelerator = model, accelerator
+        self._weights = {name: task.weight for name, task in recipe.tasks.items() if task.weight}
+        self._passes = Passes(model, wrapped, recipe=recipe, accelerator=accelerator)
+        self._processes = self._passes.processes
+        self._step = Step(losses={})
+        self.balancer = recipe.balancing.begin(self._weights, seed=recipe.training.seed)
+        self.gramian: tuple[tuple[str, ...], Tensor] | None = None
+
+    def compute(self, parts: Sequence[Labelled], *, step: int, compare: bool = False) -> dict[str, float]:
+        """Put the gradients of a step into the weights.
+
+        Args:
+            parts: the batches of the step.
+            step: its number, counted from 0.
+            compare: whether `gramian` is wanted: the inner products of the tasks' gradients at the token states.
+
+        Returns:
+            The loss of each task that the step has labels for.
+        """
+        self.gramian = None
+        self._passes.prepare()
+        counts = self._passes.counts(parts)
+        match self.balancer:
+            case LossBalancer() as balancer:
+                return self._weighed(balancer, parts, counts, step=step, compare=compare)
+            case GradientBalancer(at="representation") as balancer:
+                return self._joined_at_states(balancer, parts, counts, step=step)
+            case balancer:
+                return self._joined_at_weights(balancer, parts, counts, step=step, compare=compare)
+
+    def learn(self, parts: Sequence[Labelled], *, step: int) -> None:
+        """Let the balancer learn from the step that was taken, once the weights have moved."""
+        if not isinstance(self.balancer, LossBalancer) or not self._step.losses:
+            return
+        seen = self._step
+        if "later" in self.balancer.learns_from:
+            later = self._passes.losses(parts, self._passes.counts(parts), step=step)
+            seen = Step(losses=seen.losses, norms=seen.norms, later=later)
+        self.balancer.learn(seen)
+
+    def _weighed(
+        self,
+        balancer: LossBalancer,
+        parts: Sequence[Labelled],
+        counts: Mapping[str, float],
+        *,
+        step: int,
+        compare: bool,
+    ) -> dict[str, float]:
+        """Go back once from the weighted sum. Weights that depend on the losses need those of all parts first."""
+        coefficients: dict[str, float] = {}
+        if not balancer.sees_losses:
+            coefficients = balancer.coefficients(dict.fromkeys(counts, 0.0), number=step)
+        elif len(parts) > 1:
+            known = self._passes.losses(parts, counts, step=step)
+            coefficients = balancer.coefficients(known, number=step)
+        found: dict[str, float] = {}
+        rows: list[Tensor] = []
+        in_last_layer: dict[str, Tensor] = {}
+        for number, labelled in enumerate(parts):
+            outputs, losses = self._passes.forward(labelled, counts, step=step, part=number)
+            add(found, losses)
+            if balancer.sees_losses and len(parts) == 1:
+                known = self._processes.mean_of(found, tuple(counts))
+                coefficients = balancer.coefficients(known, number=step)
+            if "norms" in balancer.learns_from:
+                self._add_last_layer(in_last_layer, losses)
+            if compare and self._model.branches.one_pass and outputs.shared.requires_grad:
+                rows.append(self._rows(outputs.shared, losses, tuple(counts)))
+            self._go_back(outputs.shared, losses, coefficients, first=number == 0)
+        if rows:
+            self.gramian = tuple(counts), gramian_of(rows, processes=self._processes)
+        return self._noted(found, counts, in_last_layer)
+
+    def _joined_at_states(
+        self, balancer: GradientBalancer, parts: Sequence[Labelled], counts: Mapping[str, float], *, step: int
+    ) -> dict[str, float]:
+        """Join the gradients of the token states, and go back through the encoder once.
+
+        With several parts each is run twice: a method must see all gradients before any goes back.
+        """
+        names = tuple(counts)
+        found: dict[str, float] = {}
+        pieces: list[Tensor] = []
+        if len(parts) > 1:
+            rows: list[Tensor] = []
+            for number, labelled in enumerate(parts):
+                outputs, losses = self._passes.forward(labelled, counts, step=step, part=number, watched=False)
+                rows.append(self._rows(outputs.shared, losses, names))
+            pieces = self._join(balancer, names, rows, step=step)
+        for number, labelled in enumerate(parts):
+            outputs, losses = self._passes.forward(labelled, counts, step=step, part=number)
+            add(found, losses)
+            if len(parts) == 1:
+                rows = [self._rows(outputs.shared, losses, names)]
+                pieces = self._join(balancer, names, rows, step=step)
+            if outputs.shared.requires_grad:
+                piece = pieces[number].view_as(outputs.shared).to(outputs.shared.dtype)
+                # What comes back to the states is put aside for the joined gradient; heads keep their own.
+                outputs.shared.register_hook(lambda _, piece=piece: piece)
+            self._go_back(outputs.shared, losses, self._weights, first=number == 0)
+        return self._noted(found, counts, {})
+
+    def _joined_at_weights(
+        self,
+        balancer: GradientBalancer,
+        parts: Sequence[Labelled],
+        counts: Mapping[str, float],
+        *,
+        step: int,
+        compare: bool,
+    ) -> dict[str, float]:
+        """Join the gradients of the shared weights, with a pass back for each task."""
+        names = tuple(counts)
+        shared, private = self._parted_weights()
+        found: dict[str, float] = {}
+        compared: list[Tensor] = []
+        rows = torch.zeros((len(names), sum(weight.numel() for weight in shared)), device=self._accelerator.device)
+        for number, labelled in enumerate(parts):
+            outputs, losses = self._passes.forward(labelled, counts, step=step, part=number, watched=False)
+            add(found, losses)
+            if compare and self._model.branches.one_pass and outputs.shared.requires_grad:
+                compared.append(self._rows(outputs.shared, losses, names))
+            for row, name in enumerate(names):
+                if name in losses and shared:
+                    rows[row] += _flat(self._weights[name] * losses[name], shared)
+            if losses and private:
+                sum(self._weights[name] * loss for name, loss in losses.items()).backward(inputs=private)  # type: ignore[union-attr]
+        if compared:
+            self.gramian = names, gramian_of(compared, processes=self._processes)
+        self._average(private)
+        if shared:
+            rows = self._processes.mean(rows)
+            self._passes.seed_joining(step, len(parts))
+            (vector,), _ = joined(balancer, names, [rows], processes=self._processes.alone())
+            for weight, piece in zip(shared, vector.split([weight.numel() for weight in shared]), strict=True):
+                weight.grad = piece.view_as(weight).to(weight.dtype)
+        return self._noted(found, counts, {})
+
+    def _join(
+        self, balancer: GradientBalancer, names: tuple[str, ...], rows: Sequence[Tensor], *, step: int
+    ) -> list[Tensor]:
+        self._passes.seed_joining(step, len(rows))
+        pieces, gramian = joined(balancer, names, rows, processes=self._processes)
+        self.gramian = names, gramian
+        return pieces
+
+    def _go_back(self, shared: Tensor, losses: Losses, coefficients: Mapping[str, float], *, first: bool) -> None:
+        # A part without labels still takes part, with nothing, where several processes wait for each other.
+        total = shared.sum() * 0.0
+        if losses:
+            terms = [coefficients[name] * loss for name, loss in losses.items()]
+            total = terms[0]
+            for term in terms[1:]:
+                total = total + term
+        penalty = self._model.branches.penalty(self._model.encoder) if first else None
+        if penalty is not None:
+            total = total + penalty
+        if total.requires_grad:
+            self._accelerator.backward(total)
+
+    def _rows(self, shared: Tensor, losses: Losses, names: Sequence[str]) -> Tensor:
+        """Take each task's weighted gradient at the token states, shape `(tasks, numbers)`; zero without a loss."""
+        rows = torch.zeros((len(names), shared.numel()), device=shared.device)
+        for row, name in enumerate(names):
+            if name in losses and shared.requires_grad:
+                rows[row] = _flat(self._weights[name] * losses[name], [shared])
+        return rows
+
+    def _add_last_layer(self, sums: dict[str, Tensor], losses: Losses) -> None:
+        weights = [weight for weight in layers_of(self._model.encoder)[-1].parameters() if weight.requires_grad]
+        for name, loss in losses.items():
+            if weights:
+                sums[name] = sums.get(name, torch.zeros(())) + _flat(loss, weights)
+
+    def _parted_weights(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Part the weights that learn into those that all tasks go through and the rest."""
+        own = {id(weight) for weight in self._model.branches.private_parameters(self._model.encoder)}
+        own |= {id(weight) for weight in self._model.heads.parameters()}
+        learning = [weight for weight in self._model.parameters() if weight.requires_grad]
+        return [w for w in learning if id(w) not in own], [w for w in learning if id(w) in own]
+
+    def _average(self, weights: Sequence[nn.Parameter]) -> None:
+        """Average gradients over the processes, which the wrapped model does by itself when it goes back."""
+        if self._processes.count == 1:
+            return
+        there = torch.tensor([float(weight.grad is not None) for weight in weights], device=self._accelerator.device)
+        for weight, found in zip(weights, self._processes.mean(there).tolist(), strict=True):
+            if found:
+                weight.grad = self._processes.mean(torch.zeros_like(weight) if weight.grad is None else weight.grad)
+
+    def _noted(
+        self, found: Mapping[str, float], counts: Mapping[str, float], in_last_layer: Mapping[str, Tensor]
+    ) -> dict[str, float]:
+        losses = self._processes.mean_of(found, tuple(counts))
+        norms = {}
+        if in_last_layer:
+            size = next(iter(in_last_layer.values()))
+            norms = {
+                name: float(self._processes.mean(in_last_layer.get(name, torch.zeros_like(size))).norm())
+                for name in counts
+            }
+        self._step = Step(losses=losses, norms=norms)
+        return losses
+
+
+def _flat(loss: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """Take the gradient of a loss as one vector; zero where the loss does not depend on a weight."""
+    found = torch.autograd.grad(loss, list(weights), retain_graph=True, allow_unused=True)
+    pairs = zip(weights, cast("Sequence[Tensor | None]", found), strict=True)
+    parts = [torch.zeros_like(weight) if gradient is None else gradient for weight, gradient in pairs]
+    return torch.cat([part.reshape(-1).float() for part in parts])

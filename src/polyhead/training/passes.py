@@ -1,0 +1,91 @@
+"""From labelled batches to the loss of each task."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from polyhead.model.multitask import MultiTaskModel
+from polyhead.model.outputs import Outputs
+from polyhead.model.stitching import logits_of
+from polyhead.recipe import Recipe
+from polyhead.training.joining import Processes
+from polyhead.training.steps import Labelled, step_seed
+
+
+class Passes:
+    """Runs a model over the parts of a step.
+
+    Args:
+        model: the model itself.
+        wrapped: the model as the accelerator runs it.
+        recipe: tasks and seed.
+        accelerator: devices, precision and processes.
+    """
+
+    def __init__(self, model: MultiTaskModel, wrapped: nn.Module, *, recipe: Recipe, accelerator: Accelerator) -> None:
+        self._model, self._wrapped, self._accelerator = model, wrapped, accelerator
+        self._tasks, self._seed = recipe.tasks, recipe.training.seed
+        self.processes = Processes(accelerator)
+
+    def prepare(self) -> None:
+        """Bring the model into training; an encoder that does not learn works as it will in use."""
+        self._wrapped.train()
+        if not any(weight.requires_grad for weight in self._model.encoder.parameters()):
+            self._model.encoder.eval()
+
+    def counts(self, parts: Sequence[Labelled]) -> dict[str, float]:
+        """Count each task's labels in the whole step; gradients are averaged over processes, so theirs count too."""
+        names = list(self._tasks)
+        own = torch.tensor(
+            [sum(part.targets[name].count for part in parts if name in part.targets) for name in names],
+            dtype=torch.float64,
+        )
+        found = self.processes.mean(own.to(self._accelerator.device)) if self.processes.count > 1 else own
+        return {name: count for name, count in zip(names, found.tolist(), strict=True) if count}
+
+    def forward(
+        self, labelled: Labelled, counts: Mapping[str, float], *, step: int, part: int, watched: bool = True
+    ) -> tuple[Outputs, dict[str, Tensor]]:
+        """Run one part: the losses of its tasks are the sums over its labels divided by the labels of the whole step.
+
+        Args:
+            labelled: the part.
+            counts: what `counts` found.
+            step: number of the step; with `part` it fixes what is random, so that a part can be run again.
+            part: number of the part.
+            watched: whether a pass back will follow that fills the gradients of the weights.
+        """
+        torch.manual_seed(step_seed(self._seed, step, part))
+        module = self._wrapped if watched else self._model
+        with nullcontext() if watched else self._accelerator.autocast():
+            outputs: Outputs = module(self._model.tensors(labelled.batch), tuple(labelled.targets) or ())
+        losses: dict[str, Tensor] = {}
+        for name, targets in labelled.targets.items():
+            logits = logits_of(outputs, name, self._tasks[name], labelled.joining)[targets.begin : targets.end]
+            if self._tasks[name].level == "words":
+                logits = logits[:, : targets.tokens]
+            task = self._tasks[name].with_parameters(outputs.parameters.get(name, {}))
+            on_device = torch.from_numpy(targets.values).to(self._accelerator.device)
+            losses[name] = task.loss(logits, on_device) / counts[name]
+        return outputs, losses
+
+    def losses(self, parts: Sequence[Labelled], counts: Mapping[str, float], *, step: int) -> dict[str, float]:
+        """Find the losses of a step without gradients; what is random in it is as it is with them."""
+        found: dict[str, float] = {}
+        with torch.no_grad():
+            for number, labelled in enumerate(parts):
+                add(found, self.forward(labelled, counts, step=step, part=number, watched=False)[1])
+        return self.processes.mean_of(found, tuple(counts))
+
+    def seed_joining(self, step: int, parts: int) -> None:
+        """Fix what is random in joining gradients, alike on every process."""
+        torch.manual_seed(step_seed(self._seed, step, parts))
+
+
+def add(sums: dict[str, float], losses: Mapping[str, Tensor]) -> None:
+    """Add the losses of a part to those of the parts before it."""
+    for name, loss in losses.items():
+        sums[name] = sums.get(name, 0.0) + float(loss.detach())

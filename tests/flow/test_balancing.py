@@ -1,0 +1,167 @@
+"""Every way of sampling, balancing and sharing trains, and goes on after a break as if there had been none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
+
+import polyhead
+from polyhead.errors import MissingExtraError
+from polyhead.model.multitask import MultiTaskModel
+from polyhead.recipe import Recipe, parse_recipe
+from polyhead.training.checkpoints import CheckpointStore
+from polyhead.training.train import train
+
+WORDS = {"sport": ["goal", "match", "team", "coach"], "food": ["soup", "bread", "lunch", "salad"]}
+NAMES = ["Ada Brook", "Milo", "Nia Oakes", "Tor"]
+# Kinds that keep nothing from step to step are no other here than the plain sum; contracts hold them to their papers.
+CASES: list[dict[str, dict[str, Any]]] = [
+    *({"sampling": {"kind": kind}} for kind in ("annealed", "dynamic", "round_robin")),
+    {"sampling": {"kind": "temperature", "mix": False}},
+    *({"balancing": {"kind": kind}} for kind in ("uncertainty", "dwa", "random", "famo", "stch", "gradnorm")),
+    *({"balancing": {"kind": kind}} for kind in ("pcgrad", "gradvac", "graddrop", "nash_mtl", "config")),
+    {"balancing": {"kind": "upgrad", "at": "parameters"}},
+    {"sharing": {"kind": "task_attention"}, "training": {"freeze": "all"}},
+    {"sharing": {"kind": "lora", "rank": 2}, "balancing": {"kind": "pcgrad", "at": "parameters"}},
+    {"sharing": {"kind": "soft"}, "training": {"layer_decay": 0.5}},
+    {"sharing": {"kind": "soft", "tie": "cross_stitch"}, "training": {"freeze": 1}},
+    {"balancing": {"kind": "gradnorm"}, "training": {"accumulate": 2, "precision": "bfloat16"}},
+    {"balancing": {"kind": "famo"}, "training": {"accumulate": 2}},
+    {"balancing": {"kind": "pcgrad"}, "training": {"accumulate": 2, "precision": "bfloat16"}},
+]
+
+
+@pytest.fixture(autouse=True)
+def _other_precision() -> None:
+    """Let a test train in another precision than the one before it: Accelerate settles it once for a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001
+
+
+def rows(count: int) -> str:
+    lines: list[str] = []
+    for number in range(count):
+        topic = ("sport", "food")[number % 2]
+        name = NAMES[number % 4]
+        row: dict[str, object] = {"text": f"{name} likes the {WORDS[topic][number // 2 % 4]} of day {number}"}
+        if number % 3 != 1:
+            row["topic"] = topic
+        if number % 3 != 2:
+            row["people"] = [{"start": 0, "end": len(name), "label": "PERSON"}]
+        lines.append(json.dumps(row))
+    return "\n".join(lines)
+
+
+def recipe_in(folder: Path, encoder: Path | str = "compact", **tables: dict[str, Any]) -> Recipe:
+    (folder / "train.jsonl").write_text(rows(20))
+    (folder / "dev.jsonl").write_text(rows(8))
+    document: dict[str, Any] = {
+        "encoder": {"name": str(encoder)},
+        "tasks": {"topic": {"kind": "classification"}, "people": {"kind": "entities"}},
+        "data": {"train": [{"path": "train.jsonl"}], "dev": [{"path": "dev.jsonl"}]},
+        **tables,
+        "training": {"epochs": 2, "batch_tokens": 96, "learning_rate": 1e-3, **tables.get("training", {})},
+    }
+    return parse_recipe(document, folder=folder, source="test")
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors") | load_file(folder / "heads.safetensors")
+
+
+@pytest.fixture(params=CASES, ids=lambda case: json.dumps(case).translate(str.maketrans("", "", '{}":')))
+def recipe(request: pytest.FixtureRequest, tmp_path: Path, bert_folder: Path) -> Recipe:
+    made = recipe_in(tmp_path, bert_folder, **request.param)
+    if made.sharing.kind == "lora":
+        pytest.importorskip("peft", reason="an extra")
+    try:
+        made.balancing.begin({"topic": 1.0, "people": 1.0})
+    except MissingExtraError:
+        pytest.skip("the extra is not installed")
+    return made
+
+
+def test_a_broken_run_ends_bit_identical(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train(recipe, output=tmp_path / "whole")
+    saved = 0
+    save = CheckpointStore.save
+
+    def breaking(store: CheckpointStore, checkpoint: object) -> None:
+        nonlocal saved
+        save(store, checkpoint)  # type: ignore[arg-type]
+        saved += 1
+        if saved % 2 == 0:
+            raise KeyboardInterrupt
+
+    document = {**recipe.to_document(), "encoder": {"name": recipe.encoder.name}}
+    document["training"]["checkpoint_steps"] = 2
+    short = parse_recipe(document, folder=tmp_path, source="test")
+    broken = tmp_path / "broken"
+    for _ in range(40):
+        with monkeypatch.context() as patch:
+            patch.setattr(CheckpointStore, "save", breaking)
+            try:
+                train(short, output=broken, resume=broken.exists())
+                break
+            except KeyboardInterrupt:
+                continue
+    left, right = weights(whole.folder), weights(broken)
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+    assert json.loads((whole.folder / "history.json").read_text()) == json.loads((broken / "history.json").read_text())
+    assert all(torch.isfinite(tensor).all() for tensor in left.values())
+    assert polyhead.load(broken).predict(["Milo likes soup"])[0]["topic"]
+
+
+def test_conflicts_are_logged_drawn_and_kept(tmp_path: Path, bert_folder: Path) -> None:
+    for number, balancing in enumerate([{"kind": "fixed"}, {"kind": "pcgrad"}, {"kind": "pcgrad", "at": "parameters"}]):
+        recipe = recipe_in(
+            tmp_path, bert_folder, balancing=balancing, training={"log_conflicts": True, "conflict_steps": 2}
+        )
+        folder = train(recipe, output=tmp_path / f"run{number}").folder
+        records = json.loads((folder / "conflicts.json").read_text())
+        assert [record["step"] % 2 for record in records] == [1] * len(records)
+        assert all(-1.001 <= pair["cosine"] <= 1.001 for record in records for pair in record["pairs"])
+        assert {tuple(pair["tasks"]) for record in records for pair in record["pairs"]} == {("topic", "people")}
+        assert (folder / "pictures" / "conflicts.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("freeze", ["embeddings", 1, "all"])
+def test_what_is_frozen_stays_as_it_was(tmp_path: Path, bert_folder: Path, freeze: str | int) -> None:
+    recipe = recipe_in(tmp_path, bert_folder, training={"freeze": freeze, "learning_rate": 0.01})
+    before, after = load_file(bert_folder / "model.safetensors"), weights(train(recipe, output=tmp_path / "run").folder)
+    changed = {name for name in before if name in after and not torch.equal(before[name], after[name])}
+    kept = {"embeddings": ("embeddings.word",), 1: ("embeddings.", "encoder.layer.0."), "all": ("",)}[freeze]
+    assert not [name for name in changed if name.startswith(kept)]
+    assert bool(changed) == (freeze != "all")
+
+
+def test_states_of_a_frozen_encoder_are_computed_once(
+    tmp_path: Path, bert_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = 0
+    build = MultiTaskModel.build.__func__  # type: ignore[attr-defined]
+
+    def counting(cls: type[MultiTaskModel], *given: Any, **named: Any) -> MultiTaskModel:  # noqa: ANN401
+        model = build(cls, *given, **named)
+
+        def count(*_: object) -> None:
+            nonlocal passes
+            passes += 1
+
+        model.encoder.register_forward_hook(count)
+        return model
+
+    monkeypatch.setattr(MultiTaskModel, "build", classmethod(counting))
+    found = []
+    for epochs in (1, 6):
+        passes = 0
+        train(
+            recipe_in(tmp_path, bert_folder, training={"freeze": "all", "epochs": epochs}),
+            output=tmp_path / f"{epochs}",
+        )
+        found.append(passes)
+    assert found[0] == found[1]
