@@ -117,18 +117,29 @@ def _without_transitions(scores: Floats, free: Booleans) -> Integers:
 
 
 def _searched(scores: Floats, mask: Booleans, transitions: Floats) -> Integers:
-    """Search all sequences at once, word by word; each step compares every pair of tags."""
+    """Search all sequences at once, word by word; `I-` has two tags that it may follow, the others have all."""
     batch, words, tags = scores.shape
-    legal = legal_transitions((tags - 1) // 2)
+    begin = np.arange(1, tags, 2)
+    inside, outer = begin + 1, np.concatenate([[OUTSIDE], begin])
     # Laid out by the tag that follows, so that the best tag before is searched along the last axis.
-    step = np.where(legal, transitions, -np.inf).T.copy()
-    total = np.where(legal[OUTSIDE], scores[:, 0], -np.inf) if words else np.zeros((batch, tags))
-    arrived_from = np.empty((words, batch, tags), dtype=np.int64)
+    step = np.ascontiguousarray(transitions[:, outer].T)
+    enter, stay = transitions[begin, inside], transitions[inside, inside]
+    total = scores[:, 0].copy() if words else np.zeros((batch, tags))
+    total[:, inside] = -np.inf
+    arrived_from, best = np.empty((words, batch, tags), dtype=np.int64), np.empty_like(total)
+    # Made once: fresh memory at each word would cost more than the sums in it.
+    reach = np.empty((batch, *step.shape), dtype=np.result_type(total, step))
     for word in range(1, words):
-        reach = total[:, None, :] + step
+        np.add(total[:, None, :], step, out=reach)
+        before = reach.argmax(axis=2)
+        arrived_from[word][:, outer] = before
+        best[:, outer] = np.take_along_axis(reach, before[..., None], axis=2)[..., 0]
+        entering, staying = total[:, begin] + enter, total[:, inside] + stay
+        arrived_from[word][:, inside] = np.where(entering >= staying, begin, inside)
+        best[:, inside] = np.maximum(entering, staying)
         real = mask[:, word, None]
-        arrived_from[word] = np.where(real, reach.argmax(axis=2), np.arange(tags))
-        total = np.where(real, reach.max(axis=2) + scores[:, word], total)
+        arrived_from[word] = np.where(real, arrived_from[word], np.arange(tags))
+        total = np.where(real, best + scores[:, word], total)
     chosen = np.full((batch, words), OUTSIDE)
     current, rows = total.argmax(axis=1), np.arange(batch)
     for word in range(words - 1, -1, -1):

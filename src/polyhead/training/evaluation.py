@@ -10,17 +10,19 @@ from polyhead.data.rows import Rows
 from polyhead.runtime.predictor import WINDOW_TEXTS, Predictor
 from polyhead.tasks.base import Task
 from polyhead.text.tokens import Passage
+from polyhead.training.novelty import Names, unseen_scores
 
 Judged = Mapping[str, tuple[Any, Any]]
 """The gold value and the answer of each task that a row is labelled for."""
 
 
-def evaluate(predictor: Predictor, rows: Rows) -> dict[str, Any]:
+def evaluate(predictor: Predictor, rows: Rows, *, seen: Names | None = None) -> dict[str, Any]:
     """Compare a model's answers with labelled rows.
 
     Args:
         predictor: the model, with any engine; what it answers is what is scored.
         rows: rows labelled for any of its tasks. A row counts for the tasks that it is labelled for.
+        seen: names of entities in the training rows; when given, the other ones are scored apart as well.
 
     Returns:
         `{"rows": …, "all_right": …, "tasks": {name: {"kind", "rows", "primary", …}}}`; `all_right` is the share of
@@ -35,6 +37,8 @@ def evaluate(predictor: Predictor, rows: Rows) -> dict[str, Any]:
             complete += 1
             right += all(tasks[name].right(value, answer) for name, (value, answer) in row.items())
     scores = {name: _scored(task, judged.values[name], judged.answers[name]) for name, task in tasks.items()}
+    for name, names in (seen or {}).items():
+        scores[name] |= unseen_scores(judged.values[name], judged.answers[name], names)
     return {"rows": len(rows), "all_right": right / complete if complete else None, "tasks": scores}
 
 

@@ -30,6 +30,7 @@ from polyhead.training.evaluation import evaluate, tuned_tasks
 from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop, Plan
+from polyhead.training.novelty import names_in
 from polyhead.training.pictures import draw_training
 from polyhead.training.preparation import aligned, prepared, texts_of
 from polyhead.training.progress import Progress, Silent
@@ -220,8 +221,8 @@ def _go_back(loop: Loop, store: CheckpointStore, fingerprint: Mapping[str, Any],
 
 
 def _result(loop: Loop, data: Dataset, folder: Path) -> TrainingResult:
-    predictor = loop.predictor()
-    dev, test = (evaluate(predictor, rows) if rows is not None else None for rows in (data.dev, data.test))
+    predictor, seen = loop.predictor(), names_in(data.train)
+    dev, test = (evaluate(predictor, rows, seen=seen) if rows is not None else None for rows in (data.dev, data.test))
     return TrainingResult(folder, dev, test, loop.standing.history)
 
 
