@@ -219,7 +219,7 @@ PARTS = ("throughput", "rivals", "latency", "open", "overload", "exact")
 
 def made(shape: str, place: Path) -> Path:
     """Make a model of random weights, exported."""
-    from inference import prepared
+    from inference_work import prepared
 
     return prepared(shape, 8, place).folder
 

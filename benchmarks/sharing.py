@@ -3,10 +3,10 @@
     python benchmarks/sharing.py --data ../shared/data --output runs/sharing [--only NAME ...] [--table]
 
 Topics of news (ag_news), moods of messages (airline_sentiment), entities (conll2003): three files that each label one
-task, a thirtieth of each, with the built-in encoder. A run takes about 20 seconds of one core. Each finished run is a line of
-`results.jsonl`; runs that are there already are passed over, so it can be stopped and started at will. `--table`
-prints the Markdown table of what is there: dev metric, mean and standard deviation over the seeds, and CPU seconds of
-an epoch relative to the default.
+task, a thirtieth of each, with the built-in encoder. A run takes about 20 seconds of one core. Each finished run is a
+line of `results.jsonl`; runs that are there already are passed over, so it can be stopped and started at will.
+`--table` prints the Markdown table of what is there: dev metric, mean and standard deviation over the seeds, and CPU
+seconds of an epoch relative to the default.
 """
 
 import argparse

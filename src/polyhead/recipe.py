@@ -71,6 +71,7 @@ class TrainingSettings:
         precision: number format of the forward pass.
         freeze: what of the encoder stays as it is: `none`, `embeddings`, `all`, or how many of the first layers, which
             includes the embeddings.
+        ema_decay: decay at each step of the running average of the weights that is evaluated and kept; 0 is none.
         layer_decay: factor of the learning rate from each layer of the encoder to the one below it.
         log_conflicts: whether the cosines between the gradients of the tasks are logged.
         conflict_steps: optimiser steps between two of these logs.
@@ -94,6 +95,7 @@ class TrainingSettings:
     swap_entities: Annotated[float, Ge(0), Le(1)] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     freeze: Annotated[str | int, PlainValidator(freezing)] = "none"
+    ema_decay: Annotated[float, Ge(0), Lt(1)] | None = None
     layer_decay: Annotated[float, Gt(0), Le(1)] = 1.0
     log_conflicts: bool = False
     conflict_steps: Positive = 50

@@ -1,6 +1,6 @@
 """Spans of characters, the BIO tags that stand for them, and the best legal tag sequence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 OUTSIDE = 0
 """The tag `O`. Label number i owns tag 1 + 2i (`B-`) and tag 2 + 2i (`I-`)."""
+
+SEARCHED_AT_ONCE = 2**21
+"""Scores that are searched together, padding included; a stretch with more is searched alone."""
 
 Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
@@ -108,12 +111,25 @@ def _without_transitions(scores: Floats, free: Booleans) -> Integers:
     starts = np.flatnonzero(free)
     lengths = np.diff(starts, append=len(free))
     searched = np.unique((np.cumsum(free) - 1)[illegal])
-    steps = np.arange(lengths[searched].max())
-    real = steps < lengths[searched, None]
-    places = np.where(real, starts[searched, None] + steps, 0)
-    found = _searched(scores[places], real, np.zeros((scores.shape[1],) * 2))
-    best[places[real]] = found[real]
+    for alike in _of_like_length(lengths[searched], tags=scores.shape[1]):
+        part = searched[alike]
+        steps = np.arange(lengths[part].max())
+        real = steps < lengths[part, None]
+        places = np.where(real, starts[part, None] + steps, 0)
+        found = _searched(scores[places], real, np.zeros((scores.shape[1],) * 2))
+        best[places[real]] = found[real]
     return best
+
+
+def _of_like_length(lengths: Integers, *, tags: int) -> Iterator[Integers]:
+    """Group stretches so that the scores of a group fit: those of its words, and those of every pair of tags."""
+    order = np.argsort(-lengths, kind="stable")
+    begin = 0
+    while begin < len(order):
+        each = tags * max(tags, int(lengths[order[begin]]))
+        end = begin + max(1, SEARCHED_AT_ONCE // each)
+        yield order[begin:end]
+        begin = end
 
 
 def _searched(scores: Floats, mask: Booleans, transitions: Floats) -> Integers:

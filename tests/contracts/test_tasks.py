@@ -85,6 +85,10 @@ def between_cuts(case: "Case", targets: Any) -> Floats:  # noqa: ANN401, ARG001
     return np.array([-40.0, 0.0, 40.0])[targets][:, None]
 
 
+def a_little_between(case: "Case", targets: Any) -> Floats:  # noqa: ANN401
+    return 0.1 * between_cuts(case, targets)
+
+
 def matching_ends(case: "Case", targets: Any) -> Floats:  # noqa: ANN401
     logits = np.zeros((*targets.shape[:2], case.task.outputs))
     labels = targets.shape[-1]
@@ -160,6 +164,14 @@ SAMPLES = {
         (1, "2", 3, "3", 2),
         ("", 1.5, True, None),
         {"cuts": (-20.0, 40.0)},
+    ),
+    "ordinal, bent": Sample(
+        "ordinal",
+        a_little_between,
+        {"labels": ("1", "2", "3"), "class_weights": "balanced", "focal": 1.0, "label_smoothing": 0.1},
+        (1, "2", 3, "3", 2),
+        ("",),
+        {"cuts": (-2.0, 4.0)},
     ),
     "tagging": Sample("tagging", one_of_many, WORDS, TAGS, ("X", [3], ["X", ""], None)),
     "tagging, mean": Sample("tagging", all_subwords, {**WORDS, "subwords": "mean"}, TAGS, ("X",)),

@@ -9,6 +9,8 @@ import pytest
 
 import polyhead
 from polyhead import registry
+from polyhead.export.exporting import Exported, export_model
+from polyhead.export.parity import alike
 from polyhead.text.tokens import Passage
 
 NAMES = ["Ada Brook", "Milo Stone", "Nia Oakes"]
@@ -75,6 +77,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def predictor(folder: Path) -> polyhead.Predictor:
     return polyhead.load(folder, engine="torch")
+
+
+@pytest.fixture(scope="module")
+def exported(folder: Path) -> Exported:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder.parent)
+        return export_model(folder, int8=True, allow_loss=True)
 
 
 def test_the_recipe_has_every_kind() -> None:
@@ -144,3 +153,19 @@ def test_a_long_text_is_read_to_its_end(predictor: polyhead.Predictor) -> None:
 def test_pictures_are_drawn_for_what_the_metrics_hold(folder: Path) -> None:
     drawn = {path.stem for path in (folder / "pictures").glob("*.png")}
     assert drawn >= {"confusion-topic", "scatter-length", "labels-moods", "confusion-pos", "labels-people"}
+
+
+def test_the_graph_of_every_kind_is_built_and_compared_on_pairs_too(exported: Exported) -> None:
+    assert exported.way == "built"
+    assert exported.parity.texts == 60 + 5
+    assert exported.parity.holds
+    assert exported.int8 is not None
+    assert set(exported.int8.before) == set(exported.int8.after) == set(SETTINGS)
+
+
+@pytest.mark.usefixtures("exported")
+def test_every_kind_answers_alike_from_the_graph(folder: Path, predictor: polyhead.Predictor) -> None:
+    asked = ["", "Ada Brook slept", Passage("Milo Stone waited", "Somebody else"), "Nia Oakes raged again. " * 30]
+    answers = polyhead.load(folder, engine="onnx").predict(asked)
+    for answer, expected in zip(answers, predictor.predict(asked), strict=True):
+        assert alike(answer.to_json(), expected.to_json()), answer.text

@@ -163,3 +163,24 @@ def test_long_texts_are_read_with_the_overlap_of_the_manifest(exported: Path, tm
 def test_the_tokenizer_of_the_folder_is_used(exported: Path) -> None:
     stored = Tokenizer.from_file(str(exported / "tokenizer.json"))
     assert load(exported).tokenize(["river"], ["topic"])[0].ids.tolist() == stored.encode("river").ids
+
+
+def test_where_there_is_cuda_torch_runs_there_in_half_precision(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from polyhead.model.multitask import MultiTaskModel
+
+    moved: list[tuple[object, ...]] = []
+
+    def to(model: MultiTaskModel, *where: object) -> MultiTaskModel:
+        moved.append(where)
+        return model.bfloat16()
+
+    expected = load(trained, engine="torch").predict(TEXTS)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(MultiTaskModel, "to", to)
+    answers = load(trained, engine="torch").predict(TEXTS)
+    assert moved == [("cuda", torch.bfloat16)]
+    for answer, exact in zip(answers, expected, strict=True):
+        assert answer["topic"].scores["a"] == pytest.approx(exact["topic"].scores["a"], abs=0.02)
+        assert answer["topic"].scores["a"] != exact["topic"].scores["a"]

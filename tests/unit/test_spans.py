@@ -1,6 +1,7 @@
 """BIO tags, the best legal sequence of them, and the spans that they stand for."""
 
 import itertools
+import tracemalloc
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -110,6 +111,35 @@ def test_whatever_the_scores_the_sequence_is_legal(seed: int, words: int, labels
     legal = legal_transitions(labels)
     for tags in best_legal_tags(scores, all_ones(scores)).tolist():
         assert all(legal[pair] for pair in itertools.pairwise([OUTSIDE, *tags]))
+
+
+def test_one_long_stretch_makes_no_room_for_every_short_one() -> None:
+    long, short, labels = 6_000, 4_000, 4
+    scores = np.zeros((1, long + 3 * short, 1 + 2 * labels), dtype=np.float32)
+    # Inside tags of changing labels are the best everywhere, so nothing is legal and all of it is searched.
+    scores[0, np.arange(long), 2 + 2 * (np.arange(long) % labels)] = 1.0
+    scores[0, long::3, OUTSIDE] = 9.0
+    scores[0, long + 1 :: 3, 2] = scores[0, long + 2 :: 3, 4] = 1.0
+    tracemalloc.start()
+    found = best_legal_tags(scores, all_ones(scores))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6
+    alone = best_legal_tags(scores[:, long : long + 9], np.ones((1, 9), dtype=bool))
+    assert found[0, long : long + 9].tolist() == alone[0].tolist()
+
+
+def test_many_tags_make_no_room_for_every_pair_at_every_word() -> None:
+    words, labels = 9_000, 40
+    scores = np.zeros((1, words, 1 + 2 * labels), dtype=np.float32)
+    scores[0, ::3, OUTSIDE] = 9.0
+    scores[0, 1::3, 2] = scores[0, 2::3, 4] = 1.0
+    tracemalloc.start()
+    found = best_legal_tags(scores, all_ones(scores))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+    assert found[0, :3].tolist() == best_legal_tags(scores[:, :3], np.ones((1, 3), dtype=bool))[0].tolist()
 
 
 def test_runs_of_tags_become_spans_in_reading_order() -> None:

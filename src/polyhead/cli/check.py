@@ -66,10 +66,18 @@ def _mend(recipe: "Recipe") -> None:
 
 
 def _show(console: "Console", report: "Report", note: str) -> None:
+    from polyhead.data.lint import ALIGNED_ROWS  # noqa: PLC0415  the help reads no data
+
     console.print(_row_table(report))
     console.print(_label_table(report))
     if note:
         console.print(note, soft_wrap=True)
+    if report.aligned_by_text:
+        console.print(
+            f"Spans of {', '.join(report.aligned_by_text)} were held to the words of the texts, not to those of the "
+            f"tokenizer: more than {ALIGNED_ROWS:,} rows. Training refuses what only the tokenizer tells.",
+            soft_wrap=True,
+        )
     for finding in report.findings[:FINDINGS_SHOWN]:
         place = f"{finding.level}: {finding.where}: {finding.rule}"
         console.print(f"{place} {finding.advice}".rstrip(), soft_wrap=True)

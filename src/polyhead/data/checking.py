@@ -71,8 +71,7 @@ class RowCheck:
         if not record.keys() <= self._columns.keys():
             self._see_columns(record)
         problems: list[tuple[str, str]] = []
-        tokens = record.get(self._tokens_column)
-        text, borders = self._text(record.get(self._text_column), tokens, problems)
+        text, borders = self._text(*self._given(record), problems)
         pair = record.get(self._pair_column)
         row = None if text is None else Row(text, {}, self._pair(pair, problems) if pair else None, borders)
         values: dict[str, Any] = {}
@@ -89,6 +88,12 @@ class RowCheck:
             return None
         row.values = values
         return row
+
+    def _given(self, record: Mapping[str, object]) -> tuple[object, object]:
+        """Return text and tokens; of empty cells, those of tokens are absent, and those of texts beside tokens."""
+        text, tokens = record.get(self._text_column), record.get(self._tokens_column)
+        tokens = None if tokens == "" and isinstance(tokens, Cell) else tokens
+        return None if tokens is not None and text == "" and isinstance(text, Cell) else text, tokens
 
     def _see_columns(self, record: Mapping[str, object]) -> None:
         for column in record:

@@ -18,6 +18,9 @@ from polyhead.errors import DataError, Fault, StorageError, UsageError
 if TYPE_CHECKING:
     from polyhead.recipe import DataSource
 
+TEXTS = ("text", "text_pair")
+"""Columns that are never read as anything else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Converted:
@@ -106,11 +109,16 @@ def _meant(record: Record, fields: Mapping[str, str], meaning: Meaning, *, sever
         named[ours.get(column, column)] = value[0] if single else value
     for name, value in named.items():
         if isinstance(value, Cell):
-            named[name] = _typed(value, number=name in meaning.numbers)
+            named[name] = _text(value, named) if name in TEXTS else _typed(value, number=name in meaning.numbers)
         elif name in meaning.spans:
             spans = spans_in(value, named)
             named[name] = value if spans is None else spans
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _text(cell: Cell, record: Record) -> str | None:
+    """Return a text; an empty one is there only where nothing else is the text of the row."""
+    return str(cell) if cell or (record.get("text") is cell and not record.get("tokens")) else None
 
 
 def _typed(cell: Cell, *, number: bool) -> object:

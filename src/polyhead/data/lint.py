@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from polyhead.data.alignment import misaligned_rows
+from polyhead.data.alignment import SpanTask, misaligned_rows
 from polyhead.data.dataset import Dataset, read_dataset
 from polyhead.data.duplicates import repeated_texts
 from polyhead.data.label_oddities import odd_labels
@@ -72,6 +72,8 @@ class Report:
         tasks: a table for each task.
         measured_in: what lengths are counted in.
         max_tokens: tokens that the encoder reads in one pass.
+        aligned_by_text: splits with so many rows that their spans were held to the words of the texts, not to the
+            tokenizer's.
     """
 
     findings: tuple[Finding, ...]
@@ -79,6 +81,7 @@ class Report:
     tasks: Mapping[str, TaskTable]
     measured_in: Literal["tokens", "words"]
     max_tokens: int
+    aligned_by_text: tuple[str, ...] = ()
 
     @property
     def faults(self) -> int:
@@ -94,6 +97,7 @@ class Report:
             "rows": dict(self.rows),
             "measured_in": self.measured_in,
             "max_tokens": self.max_tokens,
+            "aligned_by_text": list(self.aligned_by_text),
             "tasks": {name: asdict(table) for name, table in self.tasks.items()},
         }
 
@@ -129,11 +133,20 @@ def inspect(recipe: "Recipe", tokenizer: TextTokenizer | MakeTokenizer | None = 
         tasks={name: _table(name, dataset, measured, limit=limit) for name in dataset.tasks},
         measured_in="words" if tokenizer is None else "tokens",
         max_tokens=limit,
+        aligned_by_text=() if tokenizer is None else _aligned_by_text(splits),
     )
 
 
 def _findings(level: Level, faults: Iterable[Fault]) -> Iterator[Finding]:
     return (Finding(level, fault.where, fault.rule, fault.advice) for fault in faults)
+
+
+def _aligned_by_text(splits: Mapping[str, Rows]) -> tuple[str, ...]:
+    return tuple(
+        split
+        for split, rows in splits.items()
+        if len(rows) > ALIGNED_ROWS and any(isinstance(task, SpanTask) for task in rows.tasks.values())
+    )
 
 
 def _misaligned(splits: Mapping[str, Rows], tokenizer: TextTokenizer | None) -> Iterator[Fault]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from polyhead.data.checking import AllowedLabels, RowCheck
 from polyhead.data.formats.base import DataFile, Record
 from polyhead.data.formats.choice import FORMATS, format_of, may_be_hub_id
@@ -13,6 +15,7 @@ from polyhead.data.rows import Rows
 from polyhead.data.storage import RowsWriter
 from polyhead.errors import DataError, Fault, did_you_mean
 from polyhead.tasks.base import LabelledTask, Task
+from polyhead.text.tokens import Passage
 
 if TYPE_CHECKING:
     from polyhead.recipe import DataSource
@@ -91,8 +94,8 @@ def records_of(source: "DataSource", *, folder: Path, faults: list[Fault]) -> It
     return FORMATS[form].reader(file, faults)
 
 
-def texts_of(source: "DataSource", *, folder: Path) -> Iterator[str]:
-    """Read the texts of a file only, without a look at its labels.
+def passages_of(source: "DataSource", *, folder: Path) -> Iterator[Passage]:
+    """Read what a model reads of a file: texts, second texts and given tokens, without a look at labels.
 
     Raises:
         DataError: it is absent, or none of the formats that there are.
@@ -102,7 +105,8 @@ def texts_of(source: "DataSource", *, folder: Path) -> Iterator[str]:
     for line, record in records_of(source, folder=folder, faults=[]):
         row = check.row(line, record)
         if row is not None:
-            yield row.text
+            tokens = None if row.tokens is None else np.array(row.tokens, dtype=np.int64).reshape(-1, 2)
+            yield Passage(row.text, row.pair, tokens)
 
 
 def _read_file(source: "DataSource", *, folder: Path, check: RowCheck, writer: RowsWriter) -> Sequence[Fault]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 UNOBSERVED = -100
+CHUNK = 4096
+"""Words whose probabilities are computed together."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,12 @@ def _least_certain(scores: Floats, tags: Integers, lengths: Integers) -> list[fl
     """
     if not len(lengths):
         return []
-    scores = scores.astype(np.float64)
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    certainty = exponentials[np.arange(len(tags)), tags] / exponentials.sum(axis=-1)
+    parts = (slice(begin, begin + CHUNK) for begin in range(0, len(tags), CHUNK))
+    certainty = np.concatenate([_probabilities(scores[part], tags[part]) for part in parts])
     return np.minimum.reduceat(certainty, np.cumsum(lengths) - lengths).tolist()
+
+
+def _probabilities(scores: Floats, tags: Integers) -> Floats:
+    """Return the probability of one tag a word, shape `(words,)`."""
+    exponentials = np.exp(scores.astype(np.float64) - scores.max(axis=-1, keepdims=True))
+    return exponentials[np.arange(len(tags)), tags] / exponentials.sum(axis=-1)

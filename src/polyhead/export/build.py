@@ -32,8 +32,8 @@ Way = Literal["built", "traced"]
 
 
 def built_graph(model: MultiTaskModel) -> onnx.ModelProto | None:
-    """Build a graph by hand; nothing when the encoder, the pooling or a head is not known."""
-    family = FAMILIES.get(model.encoder.config.model_type)
+    """Build a graph by hand; nothing when the encoder, the pooling, a head or the way of sharing is not known."""
+    family = FAMILIES.get(model.encoder.config.model_type) if model.branches.one_pass else None
     graph = Graph()
     states = None if family is None else family(graph, model.encoder, model.separator)
     if states is None or not append_outputs(graph, model, states):

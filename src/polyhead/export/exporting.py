@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from torch.onnx import OnnxExporterError
 
 from polyhead.data.rows import Rows
 from polyhead.errors import ExportError
@@ -15,7 +16,7 @@ from polyhead.export.measuring import ALLOWED_LOSS, Measured, primaries, smalles
 from polyhead.export.parity import Parity, compare, edge_texts
 from polyhead.export.precision import weakest_first
 from polyhead.export.publishing import add_graphs
-from polyhead.export.samples import labelled_rows, recipe_sources, texts_of
+from polyhead.export.samples import first_passages, labelled_rows, recipe_sources
 from polyhead.export.traced import traced_graph
 from polyhead.folder import read_manifest, stage
 from polyhead.model.engine import TorchEngine
@@ -23,6 +24,7 @@ from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import DataSource
 from polyhead.runtime.names import GRAPHS
 from polyhead.runtime.session import OnnxEngine
+from polyhead.text.tokens import Passage
 
 LARGEST = 2**31 - 2**24
 """Bytes of a graph in one file; the format counts no further than 2 GB."""
@@ -87,7 +89,7 @@ def export_model(
         message = f"{folder}: {rule} Name some with --data FILE, or pass --allow-loss."
         raise ExportError(message)
     with stage(folder, overwrite=True) as staging:
-        writer = GraphWriter(model, texts_of((*training, *given)), staging.path, tell)
+        writer = GraphWriter(model, first_passages((*training, *given)), staging.path, tell)
         graph, way, parity = writer.float32()
         measured = writer.int8(graph, rows, allow_loss=allow_loss) if int8 else None
         sizes = {path.relative_to(staging.path).as_posix(): path.stat().st_size for path in writer.written()}
@@ -102,13 +104,13 @@ class GraphWriter:
 
     Args:
         model: the model.
-        texts: real texts that the graph is compared on.
+        texts: real texts that the graph is compared on, with their second texts and given tokens.
         folder: where the graphs go.
         tell: receives a line for each step.
     """
 
     model: MultiTaskModel
-    texts: Sequence[str]
+    texts: Sequence[Passage]
     folder: Path
     tell: Callable[[str], None]
 
@@ -122,7 +124,12 @@ class GraphWriter:
             self.tell(f"The graph built by hand differs by {parity.difference:.1e}; torch traces the model instead.")
         else:
             self.tell(f"{type(self.model.encoder).__name__} is traced by torch, which takes a while.")
-        graph = traced_graph(self.model)
+        try:
+            graph = traced_graph(self.model)
+        except OnnxExporterError as error:
+            rule = "torch must be able to trace the model, which has no graph built by hand"
+            message = f"{rule}. Found: {str(error).splitlines()[0]} Use the torch engine."
+            raise ExportError(message) from error
         parity = self._compared(self._write("onnx", graph))
         if not parity.holds:
             raise _unequal(parity)
@@ -172,10 +179,10 @@ class GraphWriter:
             texts=self._compared_texts(),
         )
 
-    def _compared_texts(self) -> list[str]:
-        return [*edge_texts(self.model.tokenizer, self.texts), *self.texts]
+    def _compared_texts(self) -> list[str | Passage]:
+        return [*edge_texts(self.model.tokenizer, [passage.text for passage in self.texts]), *self.texts]
 
-    def _sample(self) -> Sequence[str]:
+    def _sample(self) -> Sequence[str | Passage]:
         return self.texts[:RANKED] or edge_texts(self.model.tokenizer, ())
 
     def _primaries(self, engine: str, rows: Rows) -> dict[str, float]:

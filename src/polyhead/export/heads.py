@@ -6,9 +6,11 @@ from torch import nn
 
 from polyhead.export import layers
 from polyhead.export.graph import Graph
+from polyhead.export.readers import read_by
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.pooling import AttentionPooling
 from polyhead.runtime.names import EMBEDDING, TOKEN_STATES, logits_name, rows_name
+from polyhead.sharing._attention import AttentionBranches
 from polyhead.tasks.base import HeadTask
 
 ALL_ROWS = 2**31 - 1
@@ -56,7 +58,11 @@ def append_outputs(graph: Graph, model: MultiTaskModel, states: str) -> bool:
             continue
         # A head whose rows are cut off costs nothing; to read all of them costs a copy.
         end = graph.option(rows_name(name), ALL_ROWS)
-        read = graph.add("Slice", sources[task.level], graph.integers(0), end, graph.integers(0))
+        source = sources[task.level] if model.sharing.pools else states
+        read = graph.add("Slice", source, graph.integers(0), end, graph.integers(0))
+        if isinstance(model.branches, AttentionBranches):
+            mask = graph.add("Slice", layers.key_mask(graph), graph.integers(0), end, graph.integers(0))
+            read = read_by(graph, read, model.branches.reader(name), mask=mask, name=f"readers.{name}")
         logits = layered(graph, read, model.head(name), name=f"heads.{name}")
         if logits is None:
             return False

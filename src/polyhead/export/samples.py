@@ -5,12 +5,12 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from polyhead.data.reading import read_rows
-from polyhead.data.reading import texts_of as texts_in
+from polyhead.data.reading import passages_of, read_rows
 from polyhead.data.rows import Rows
 from polyhead.errors import DataError, RecipeError
 from polyhead.recipe import DataSource, load_recipe
 from polyhead.tasks.base import Task
+from polyhead.text.tokens import Passage
 
 RECIPE = "recipe.toml"
 COMPARED = 256
@@ -32,9 +32,9 @@ def recipe_sources(folder: Path) -> tuple[tuple[DataSource, ...], tuple[DataSour
     return _reachable(recipe.data.train, folder), _reachable(recipe.data.dev, folder)
 
 
-def texts_of(sources: Sequence[DataSource]) -> list[str]:
-    """Return the first texts of some files."""
-    return list(islice((text for source in sources for text in texts_in(source, folder=Path())), COMPARED))
+def first_passages(sources: Sequence[DataSource]) -> list[Passage]:
+    """Return what a model reads of the first rows of some files."""
+    return list(islice((passage for source in sources for passage in passages_of(source, folder=Path())), COMPARED))
 
 
 def labelled_rows(sources: Sequence[DataSource], tasks: Mapping[str, Task]) -> Rows | None:

@@ -30,8 +30,11 @@ class _Outputs(nn.Module):
         self.names = list(model({TOKENS: torch.ones(1, 1, dtype=torch.int64), MASK: torch.ones(1, 1)}))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
-        outputs = self.model({TOKENS: input_ids, MASK: attention_mask}, self.names)
-        return (*(outputs[name] for name in self.names), outputs.tokens, outputs.embedding)
+        batch = {TOKENS: input_ids, MASK: attention_mask}
+        outputs = self.model(batch, self.names)
+        # Where tasks have passes of their own, that of the embedding is one more.
+        plain = outputs if self.model.branches.one_pass else self.model(batch, ())
+        return (*(outputs[name] for name in self.names), plain.tokens, plain.embedding)
 
 
 def traced_graph(model: MultiTaskModel) -> onnx.ModelProto:

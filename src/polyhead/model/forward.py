@@ -55,7 +55,7 @@ def forward(model: "MultiTaskModel", batch: Mapping[str, Tensor], names: Sequenc
         logits[name] = own.through(head) if read is None else head(read)
     if plain is None:
         first = states[names[0]]
-        return Found(logits, first.padded.new_zeros((len(mask), 0)), first)
+        return Found(logits, first.padded.new_zeros((mask.shape[0], 0)), first)
     return Found(logits, pooled[id(plain)], plain)
 
 

@@ -165,11 +165,14 @@ class MultiTaskModel(nn.Module):
             rule = f"`batch` must have at most {self.tokenizer.max_tokens} tokens a text. Found {batch.ids.shape[1]}"
             message = f"{rule}. Make it with `tokenizer.window_batch`, or ask a `Predictor`, which joins windows."
             raise UsageError(message)
+        ids, mask = torch.from_numpy(batch.ids), torch.from_numpy(batch.mask).long()
         device = self.encoder.device
-        return {
-            "input_ids": torch.from_numpy(batch.ids).to(device),
-            "attention_mask": torch.from_numpy(batch.mask).to(device, torch.int64),
-        }
+        pinned = device.type == "cuda"
+        if pinned:
+            # From pinned memory the copy runs while the device still works on the batch before.
+            ids, mask = ids.pin_memory(), mask.pin_memory()
+        given = {"input_ids": ids, "attention_mask": mask}
+        return {name: tensor.to(device, non_blocking=pinned) for name, tensor in given.items()}
 
     def forward(self, batch: Mapping[str, Tensor], tasks: Sequence[str] | None = None) -> Outputs:
         """Run the encoder, once where the tasks share a pass, and the heads that are asked for.

@@ -84,12 +84,16 @@ def read(
         return batch, EngineOutputs(logits, outputs.embedding)
     step = max(1, budget // joining.batch.ids.shape[1])
     rows = range(0, len(joining.batch.ids), step)
-    parts = [engine.run(_part(joining.batch, row, row + step), tuple(tasks)) for row in rows]
-    embedding = np.concatenate([part.embedding for part in parts])
-    logits = {
-        name: joined(np.concatenate([part.logits[name] for part in parts]), task, joining)
-        for name, task in heads.items()
-    }
+    pieces: dict[str, list[Floats]] = {name: [] for name in heads}
+    vectors: list[Floats] = []
+    for row in rows:
+        part = engine.run(_part(joining.batch, row, row + step), tuple(tasks))
+        vectors.append(part.embedding)
+        for name in heads:
+            pieces[name].append(part.logits[name])
+    embedding = np.concatenate(vectors)
+    # The pieces of a task are let go of before those of the next are joined.
+    logits = {name: joined(np.concatenate(pieces.pop(name)), task, joining) for name, task in heads.items()}
     return batch, EngineOutputs(logits, _weighted(embedding[joining.members], joining.lengths))
 
 

@@ -1,7 +1,7 @@
 """Attention that each task has for itself, over the states that all share."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,11 @@ class AttentionBranches(Branches):
         return dict.fromkeys(tasks, encode(encoder, batch))
 
     def read(self, task: str, states: Tensor, mask: Tensor) -> Tensor | None:
-        return self.readers[_name(task)](states, mask)
+        return self.reader(task)(states, mask)
+
+    def reader(self, task: str) -> "Reader":
+        """Return the attention of a task."""
+        return cast("Reader", self.readers[_name(task)])
 
 
 class Reader(nn.Module):
@@ -61,7 +65,7 @@ class Reader(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """Read states of shape `(batch, tokens, width)`: `(batch, width)` for a text, the same shape for words."""
-        asked = states if self.query is None else self.query.expand(len(states), 1, -1)
+        asked = states if self.query is None else self.query.expand(states.shape[0], 1, -1)
         found, _ = self.attention(asked, states, states, key_padding_mask=~mask, need_weights=False)
         return self.norm(states + found) if self.query is None else self.norm(found).squeeze(1)
 

@@ -132,12 +132,12 @@ class _Stitch:
     def _part(self, number: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Cut a task's part out of what has a row for each row of the batch; the rest is the same for all."""
         given, named = self._given
-        rows, count = len(given[0]), 1 + len(self._others)
+        rows, count = given[0].shape[0], 1 + len(self._others)
 
         def cut(value: Any) -> Any:  # noqa: ANN401
             # Tables of positions are matrices, and their rows may happen to be as many.
-            if isinstance(value, Tensor) and value.dim() >= BATCHED_DIMENSIONS and len(value) == rows:
-                return value.chunk(count)[number]
+            if isinstance(value, Tensor) and value.dim() >= BATCHED_DIMENSIONS and value.shape[0] == rows:
+                return value.unflatten(0, (count, -1))[number]
             return value
 
         return tuple(map(cut, given)), {name: cut(value) for name, value in named.items()}

@@ -59,11 +59,13 @@ class WeightedTask(LabelledTask):
         named = self.class_weights if isinstance(self.class_weights, Mapping) else {}
         return like.new_tensor(self.balance or [named.get(label, 1.0) for label in self.known_labels])
 
-    def cross_entropy(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
-        """Sum the bent cross-entropy; logits `(rows, labels)`, targets `(rows,)`, all of them labels."""
-        log_probabilities = logits.float().log_softmax(dim=-1)
+    def cross_entropy(self, log_probabilities: "Tensor", targets: "Tensor") -> "Tensor":
+        """Sum the bent cross-entropy; log-probabilities `(rows, labels)`, targets `(rows,)`, all of them labels."""
         gold = log_probabilities.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-        losses = -gold * (1.0 - self.label_smoothing) - log_probabilities.mean(dim=-1) * self.label_smoothing
+        losses = -gold
+        if self.label_smoothing:
+            even = log_probabilities.mean(dim=-1)
+            losses = losses * (1.0 - self.label_smoothing) - even * self.label_smoothing
         if self.focal:
             # The power has no gradient at zero, where an answer is perfect.
             losses = losses * (1.0 - gold.exp()).clamp(min=1e-6) ** self.focal

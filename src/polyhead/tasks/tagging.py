@@ -108,7 +108,7 @@ class Tagging(WeightedTask):
         tagged = gold[gold >= 0]
         sums = scores.new_zeros(len(tagged), scores.shape[-1]).index_add(0, token, scores)
         subwords = scores.new_zeros(len(tagged)).index_add(0, token, scores.new_ones(len(token)))
-        return self.cross_entropy(sums / subwords.unsqueeze(-1), tagged)
+        return self.cross_entropy((sums / subwords.unsqueeze(-1)).log_softmax(dim=-1), tagged)
 
     def decode(self, logits: Floats, batch: TokenBatch) -> list[TaggingAnswer]:
         """Turn logits of shape `(batch, tokens, labels)` into one tag a token."""

@@ -25,6 +25,7 @@ class Settings:
         warmup: share of the training in which the rate rises.
         clip: the longest gradient that is not shortened.
         swap_entities: probability that a mention is replaced by another name of its label.
+        ema_decay: decay of the running average of the weights; 0 is none.
         layer_decay: factor of the learning rate from each layer of the encoder to the one below it.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     warmup: float
     clip: float
     swap_entities: float
+    ema_decay: float
     layer_decay: float
 
 
@@ -67,6 +69,7 @@ def resolve(training: TrainingSettings, encoder: EncoderSettings, *, tokens: int
         warmup=training.warmup,
         clip=training.clip,
         swap_entities=swap,
+        ema_decay=training.ema_decay if training.ema_decay is not None else (0.995 if compact else 0.0),
         layer_decay=training.layer_decay,
     )
 

@@ -18,6 +18,7 @@ from polyhead.recipe import Recipe
 from polyhead.runtime.predictor import Predictor
 from polyhead.sampling.base import Course
 from polyhead.spans import Integers
+from polyhead.training.averaging import WeightAverage
 from polyhead.training.checkpoints import Checkpoint, CheckpointStore
 from polyhead.training.conflicts import conflict_record, scalars
 from polyhead.training.defaults import Settings
@@ -76,6 +77,7 @@ class Loop:
         optimizer = build_optimizer(model, plan.settings)
         self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
         self._inner_optimizer = optimizer
+        self._average = WeightAverage(model, plan.settings.ema_decay)
         self._gradients = Gradients(model, self._wrapped, recipe=plan.recipe, accelerator=accelerator)
         self.standing = Standing()
 
@@ -83,6 +85,7 @@ class Loop:
         """Go back to a checkpoint, so that what follows is what would have followed."""
         restore_model(self._model, checkpoint.tensors)
         restore_optimizer(self._model, self._inner_optimizer, checkpoint.tensors)
+        self._average.restore(checkpoint.tensors)
         values = {name: value for name, value in checkpoint.meta.items() if name != "fingerprint"}
         self.standing = Standing(step=checkpoint.step, **values)
         self._gradients.balancer.restore(self.standing.balancing)
@@ -95,7 +98,8 @@ class Loop:
         """
         while not self._finished():
             self._run_epoch(interruption)
-            self._evaluate()
+            with self._average.applied():
+                self._evaluate()
             self._save()
             if not self._finished():
                 interruption.raise_if_requested()
@@ -178,6 +182,7 @@ class Loop:
         self._optimizer.zero_grad()
         self._gradients.learn(parts, step=step)
         self.standing.step += 1
+        self._average.update(self.standing.step)
         self.standing.note_losses(losses)
         if compare and self._gradients.gramian is not None:
             record = conflict_record(self.standing.step, *self._gradients.gramian)
@@ -240,7 +245,8 @@ class Loop:
 
     def _save(self) -> None:
         if self._accelerator.is_main_process:
-            tensors = {**model_tensors(self._model), **optimizer_tensors(self._model, self._inner_optimizer)}
+            optimizer = optimizer_tensors(self._model, self._inner_optimizer)
+            tensors = {**model_tensors(self._model), **optimizer, **self._average.tensors()}
             self.standing.balancing = self._gradients.balancer.state()
             meta = {**self.standing.to_json(), "fingerprint": dict(self._plan.fingerprint)}
             self._store.save(Checkpoint(self.standing.step, tensors, meta))

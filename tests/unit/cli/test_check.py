@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from polyhead.data import lint
+
 Run = Callable[..., Any]
 
 RECIPE = """
@@ -47,6 +49,15 @@ def test_faults_are_listed_with_their_places_and_leave_with_one(run: Run, recipe
     assert "fault: train.jsonl:11: " in finished.out
     assert "fault: train.jsonl:12: " in finished.out
     assert "2 faults" in finished.out
+
+
+def test_words_that_are_not_the_tokenizer_s_are_told(run: Run, recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lint, "ALIGNED_ROWS", 5)
+    add(recipe, *(json.dumps({"text": "Ada ran", "people": [{"start": 0, "end": 3, "label": "X"}]}) for _ in range(5)))
+    said = "Spans of train were held to the words of the texts, not to those of the tokenizer: more than 5 rows."
+    assert said not in run("check", recipe).out
+    recipe.write_text(recipe.read_text() + '[tasks.people]\nkind = "entities"\n')
+    assert said in run("check", recipe).out
 
 
 def test_warnings_leave_with_zero(run: Run, recipe: Path) -> None:

@@ -106,6 +106,17 @@ def test_columns_are_renamed_and_typed(tmp_path: Path) -> None:
     }
 
 
+def test_a_text_in_a_cell_is_never_anything_else(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text('text,text_pair,tokens\n"[1, 2]",,\n"{}","[]",\n,,\n,,"[""a""]"\n')
+    convert(DataSource(path=str(tmp_path / "rows.csv")), tmp_path / "out.jsonl", "jsonl")
+    assert [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()] == [
+        {"text": "[1, 2]"},
+        {"text": "{}", "text_pair": "[]"},
+        {"text": ""},
+        {"tokens": ["a"]},
+    ]
+
+
 def test_tags_become_spans_where_asked(tmp_path: Path) -> None:
     (tmp_path / "rows.conll").write_text("Ada\tI-PER\nran\tO\n")
     source = DataSource(path=str(tmp_path / "rows.conll"), fields={"entities": "1"})

@@ -211,4 +211,7 @@ def test_large_splits_are_held_to_the_words_of_their_texts(
 ) -> None:
     monkeypatch.setattr(lint, "ALIGNED_ROWS", 1)
     recipe = make_recipe(splits={"train": [save(*TRAIN, row("Boltless pays", "x", (0, 4, "ORG")))]})
-    assert inspect(recipe, tokenizer).faults == 1
+    report = inspect(recipe, tokenizer)
+    assert (report.faults, report.aligned_by_text) == (1, ("train",))
+    assert report.to_json()["aligned_by_text"] == ["train"]
+    assert inspect(recipe).aligned_by_text == ()

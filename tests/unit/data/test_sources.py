@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from polyhead.data.reading import RowsRead, read_rows, texts_of
+from polyhead.data.reading import RowsRead, passages_of, read_rows
 from polyhead.errors import DataError, RecipeError
 from polyhead.recipe import DataSource, parse_recipe
 from polyhead.tasks.base import Task
@@ -43,6 +43,14 @@ def places(read: RowsRead) -> list[str]:
 
 def spans(read: RowsRead, task: str = "entities") -> list[list[tuple[int, int, str]]]:
     return [[(s.start, s.end, s.label) for s in value] for value in read.rows.values(task, range(len(read.rows)))]  # type: ignore[union-attr]
+
+
+def test_rows_of_a_table_may_have_a_text_or_tokens(give: Read) -> None:
+    content = 'text,tokens,pos,tags\nabc,,,"[""a""]"\n,"[""It"", ""rains""]","[""P"", ""V""]",\n'
+    read = give("rows.csv", content, {"pos": Tagging(), "tags": Multilabel()})
+    assert not read.faults
+    assert read.rows.texts([0, 1]) == ["abc", "It rains"]
+    assert read.rows.values("pos", [0, 1]) == [None, ("P", "V")]
 
 
 @pytest.mark.parametrize("column", ["2", "-1"])
@@ -119,9 +127,9 @@ def test_a_packed_file_that_is_cut_is_one_fault(give: Read) -> None:
 def test_texts_are_read_without_a_look_at_labels(give: Read, tmp_path: Path) -> None:
     give("rows.jsonl", '{"headline": "a", "topic": 3}\n{"headline": 4}\n{"tokens": ["b", "c"]}\n', {"t": Tagging()})
     source = DataSource(path="rows.jsonl", fields={"text": "headline"})
-    assert list(texts_of(source, folder=tmp_path)) == ["a", "b c"]
+    assert [passage.text for passage in passages_of(source, folder=tmp_path)] == ["a", "b c"]
     with pytest.raises(DataError, match="must exist"):
-        list(texts_of(DataSource(path="absent.jsonl"), folder=tmp_path))
+        list(passages_of(DataSource(path="absent.jsonl"), folder=tmp_path))
 
 
 def test_keys_of_a_source_are_checked(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from transformers import (
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.runtime.names import EMBEDDING, MASK, TOKEN_STATES, TOKENS, logits_name
 from polyhead.runtime.session import open_session
+from polyhead.sharing.base import Sharing
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
 from polyhead.text.tokens import TextTokenizer
@@ -134,7 +135,9 @@ def _one_thread() -> None:
 def make_model() -> Make:
     """Make a model in evaluation, the same each time."""
 
-    def make(family: str = "bert", pooling: str = "mean", *, projection: int | None = None) -> MultiTaskModel:
+    def make(
+        family: str = "bert", pooling: str = "mean", *, projection: int | None = None, sharing: Sharing | None = None
+    ) -> MultiTaskModel:
         tasks = {
             "add": Classification(labels=("a", "b", "c"), head="mlp", hidden=8),
             "names": Entities(labels=("X", "Y")),
@@ -148,6 +151,7 @@ def make_model() -> Make:
                 tasks=tasks,
                 pooling=pooling,
                 projection=projection,
+                sharing=sharing,
             )
             for parameter in model.parameters():
                 torch.nn.init.normal_(parameter, std=0.3)
@@ -182,12 +186,13 @@ def worst_difference(model: MultiTaskModel, graph: onnx.ModelProto) -> float:
             ids[1, tokens // 2 :] = model.encoder.config.pad_token_id or 0
         with torch.inference_mode():
             expected = model({TOKENS: ids, MASK: mask})
+            plain = model({TOKENS: ids, MASK: mask}, ())
         found, real = run(graph, ids, mask), mask.bool().numpy()
         pairs: Mapping[str, tuple[Any, Any]] = {
             "add": (found[logits_name("add")], expected["add"].numpy()),
             "names": (found[logits_name("names")][real], expected["names"].numpy()[real]),
-            "embedding": (found[EMBEDDING], expected.embedding.numpy()),
-            "tokens": (found[TOKEN_STATES][real], expected.tokens.numpy()[real]),
+            "embedding": (found[EMBEDDING], plain.embedding.numpy()),
+            "tokens": (found[TOKEN_STATES][real], plain.tokens.numpy()[real]),
         }
         worst = max(worst, *(float(np.abs(left - right).max()) for left, right in pairs.values()))
     return worst

@@ -5,7 +5,7 @@ import pytest
 
 from polyhead.errors import DataError
 from polyhead.export import samples
-from polyhead.export.samples import labelled_rows, recipe_sources, texts_of
+from polyhead.export.samples import first_passages, labelled_rows, recipe_sources
 from polyhead.recipe import DataSource
 from polyhead.tasks.classification import Classification
 
@@ -41,7 +41,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_texts_are_read_from_the_column_that_the_recipe_names(model: Path) -> None:
     training, _ = recipe_sources(model)
-    assert texts_of(training) == [f"text {number}" for number in range(5)]
+    assert [passage.text for passage in first_passages(training)] == [f"text {number}" for number in range(5)]
 
 
 def test_files_that_cannot_be_reached_are_left_out(model: Path) -> None:
@@ -77,7 +77,7 @@ def test_no_more_texts_and_rows_are_read_than_are_needed(tmp_path: Path, monkeyp
     monkeypatch.setattr(samples, "COMPARED", 4)
     monkeypatch.setattr(samples, "MEASURED", 3)
     sources = (DataSource(path=str(path)),)
-    assert texts_of(sources) == ["0", "1", "2", "3"]
+    assert [passage.text for passage in first_passages(sources)] == ["0", "1", "2", "3"]
     rows = labelled_rows(sources, TASKS)
     assert rows is not None
     assert len(rows) == 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate.utils import convert_outputs_to_fp32
+from tokenizers import Tokenizer, processors
 from torch import Tensor
 
 from polyhead.errors import UsageError
@@ -15,6 +16,9 @@ from polyhead.recipe import DataSource, DataSources, EncoderSettings, Recipe, Tr
 from polyhead.runtime.predictor import Predictor
 from polyhead.tasks.base import Task
 from polyhead.tasks.classification import Classification
+from polyhead.tasks.embedding import Embedding
+from polyhead.tasks.entities import Entities
+from polyhead.text.tokens import Passage, TextTokenizer
 
 FAMILIES = ("bert", "distilbert", "gpt_neo", "modernbert", "roberta")
 POOLINGS = ("mean", "cls", "last", "max", "attention")
@@ -22,7 +26,7 @@ POOLINGS = ("mean", "cls", "last", "max", "attention")
 Make = Callable[..., MultiTaskModel]
 
 
-def run(model: MultiTaskModel, texts: Sequence[str], tasks: Sequence[str] | None = None) -> Outputs:
+def run(model: MultiTaskModel, texts: Sequence[str | Passage], tasks: Sequence[str] | None = None) -> Outputs:
     with torch.no_grad():
         return model(model.tensors(model.tokenizer.batch(model.tokenizer.tokenize(texts))), tasks)
 
@@ -232,3 +236,53 @@ def test_the_seed_of_the_recipe_fixes_an_untrained_model_and_nothing_else(
     weights, others = again.state_dict(), other.state_dict()
     assert all(torch.equal(weights[key], tensor) for key, tensor in first.state_dict().items())
     assert not torch.equal(weights["heads.task_topic.0.weight"], others["heads.task_topic.0.weight"])
+
+
+def test_second_texts_are_told_from_first_ones_as_the_tokenizer_tells_them(make_model: Make) -> None:
+    model = make_model("bert")
+    inner = Tokenizer.from_str(model.tokenizer.to_json())
+    inner.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer = TextTokenizer(inner, max_tokens=48, padding_id=0, filler_id=2)
+    paired = MultiTaskModel(
+        encoder=model.encoder, tokenizer=tokenizer, tasks=model.tasks, pooling="mean", projection=None
+    ).eval()
+    encoding = inner.encode("The app", "four million")
+    texts = [Passage("The app", "four million"), "weather for hours on end"]
+    found = run(paired, texts)
+    with torch.no_grad():
+        expected = model.encoder(
+            input_ids=torch.tensor([encoding.ids]), token_type_ids=torch.tensor([encoding.type_ids])
+        ).last_hidden_state
+        alone = model.encoder(input_ids=torch.tensor([inner.encode(texts[1]).ids])).last_hidden_state
+    assert any(encoding.type_ids)
+    assert close(found.tokens[:1, : len(encoding.ids)], expected)
+    assert close(found.tokens[1:, : alone.shape[1]], alone)
+
+
+def test_a_batch_of_long_texts_is_refused_with_what_to_do(make_model: Make) -> None:
+    model = make_model("bert")
+    model.tokenizer.overlap = 0.125
+    tokenized = model.tokenizer.tokenize(["weather " * 200])
+    with pytest.raises(UsageError, match=r"at most 48 tokens a text\. .*window_batch"):
+        model.tensors(model.tokenizer.batch(tokenized))
+    with torch.no_grad():
+        assert len(model(model.tensors(model.tokenizer.window_batch(tokenized))).embedding) > 1
+
+
+def test_parameters_of_heads_come_with_the_outputs_and_as_numbers_with_the_tasks(make_model: Make) -> None:
+    asks: Mapping[str, Task] = {"chain": Entities(labels=("LOC",), decoder="crf"), "meaning": Embedding()}
+    model = make_model("bert", asks=asks)
+    with torch.no_grad():
+        model.head("chain").get_parameter("transitions")[0, 1] = 0.5
+    outputs = model(model.tensors(model.tokenizer.batch(model.tokenizer.tokenize(["The app"]))))
+    assert set(outputs) == {"chain"}
+    outputs.parameters["chain"]["transitions"].sum().backward()
+    gradient = model.head("chain").get_parameter("transitions").grad
+    assert gradient is not None
+    assert (gradient == 1).all()
+    trained = model.trained_tasks()
+    assert isinstance(trained["chain"], Entities)
+    assert trained["chain"].transitions == ((0.0, 0.5, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    assert trained["meaning"] is asks["meaning"]

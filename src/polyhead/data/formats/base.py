@@ -15,6 +15,14 @@ Numbered = Iterator[tuple[int, Record]]
 """Records, each with its line in the file, or its number where the file has no lines; both from 1."""
 
 
+NUMBER_AS_TEXT = "a number is read back as text, which a task that asks for a number takes all the same"
+"""What formats without types lose."""
+
+
+TEXT_AS_JSON = "a text that reads like a list or an object is read back as one"
+"""The same, of what is meant as it stands."""
+
+
 class Cell(str):
     """A value from a format without types: a string, and perhaps JSON that a task asks for."""
 

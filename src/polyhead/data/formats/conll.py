@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polyhead.data.formats.base import Cell, DataFile, Losses, Numbered, Record
+from polyhead.data.formats.base import NUMBER_AS_TEXT, TEXT_AS_JSON, Cell, DataFile, Losses, Numbered, Record
 from polyhead.data.formats.files import ending_of, text_lines, writing
 from polyhead.data.formats.jsonl import json_bytes
-from polyhead.data.formats.shapes import columns_of, tags_in, text_of, tokens_of
-from polyhead.data.formats.spooling import Spool, spooled
+from polyhead.data.formats.roles import tag_columns
+from polyhead.data.formats.shapes import OWN, columns_of, reads_like_json, tags_in, text_of, tokens_of
+from polyhead.data.formats.spooling import spooled
 from polyhead.data.given_tokens import located
 from polyhead.errors import Fault
 
@@ -97,7 +98,7 @@ def _record(
 def write_conll(records: Iterable[Record], path: Path, losses: Losses) -> None:
     """Write a token a line with a column for each list of tags or spans (IOB2); all else stands in comments."""
     with spooled(records) as spool, writing(path) as file:
-        columns = _tag_columns(spool)
+        columns = tag_columns(spool.records())
         header = " ".join(["tokens", *columns])
         file.write(f"# {HEADER} = {header}\n".encode())
         for record in spool.records():
@@ -107,16 +108,6 @@ def write_conll(records: Iterable[Record], path: Path, losses: Losses) -> None:
                 file.write(_written(record, tokens, tags, losses))
             else:
                 losses.note("a row without words has no line")
-
-
-def _tag_columns(spool: Spool) -> list[str]:
-    """Find the columns that hold tags or spans in some row; an empty list alone says nothing."""
-    found: dict[str, None] = {}
-    for record in spool.records():
-        for name, value in columns_of(record).items():
-            if name not in found and value and tags_in(name, value, record, Losses()) is not None:
-                found[name] = None
-    return list(found)
 
 
 def _written(record: Record, tokens: list[str], tags: Mapping[str, list[str] | None], losses: Losses) -> bytes:
@@ -129,6 +120,10 @@ def _written(record: Record, tokens: list[str], tags: Mapping[str, list[str] | N
         comments = {"text": text, **comments}
     for name, value in comments.items():
         said = value if isinstance(value, str) else json_bytes(value, losses).decode()
+        if isinstance(value, str) and name not in OWN and reads_like_json(value):
+            losses.note(TEXT_AS_JSON)
+        if isinstance(value, bool | int | float):
+            losses.note(NUMBER_AS_TEXT)
         if len(said.splitlines()) > 1 or not COMMENT.fullmatch(f"# {name} = {said}"):
             losses.note(f"{name}: a value of several lines")
             continue
@@ -138,4 +133,6 @@ def _written(record: Record, tokens: list[str], tags: Mapping[str, list[str] | N
         if any(not cell or len(cell.split()) != 1 for cell in cells):
             losses.note("white space within a token or tag becomes `_`")
         lines.append("\t".join("_".join(cell.split()) or "_" for cell in cells))
+        if not place and COMMENT.fullmatch(lines[-1]):
+            losses.note("a first token that reads like a comment is read back as one")
     return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")

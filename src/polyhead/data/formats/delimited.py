@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from polyhead.data.formats.base import Cell, DataFile, Losses, Numbered, Record
+from polyhead.data.formats.base import NUMBER_AS_TEXT, TEXT_AS_JSON, Cell, DataFile, Losses, Numbered, Record
 from polyhead.data.formats.files import LONGEST_LINE, text_lines, writing
 from polyhead.data.formats.jsonl import json_bytes
+from polyhead.data.formats.shapes import OWN, reads_like_json
 from polyhead.data.formats.spooling import spooled
 from polyhead.errors import Fault
 
@@ -121,7 +122,7 @@ def _write(records: Iterable[Record], path: Path, losses: Losses, *, sign: str) 
     with spooled(records) as spool, writing(path) as file:
         file.write(_line(spool.columns, sign, losses))
         for record in spool.records():
-            file.write(_line([_cell(record.get(name), losses) for name in spool.columns], sign, losses))
+            file.write(_line([_cell(name, record.get(name), losses) for name in spool.columns], sign, losses))
 
 
 def _line(cells: list[str], sign: str, losses: Losses) -> bytes:
@@ -140,14 +141,16 @@ def _quoted(cell: str) -> str:
     return QUOTE + cell.replace(QUOTE, QUOTE * 2) + QUOTE
 
 
-def _cell(value: Any, losses: Losses) -> str:  # noqa: ANN401  whatever a row holds
+def _cell(name: str, value: Any, losses: Losses) -> str:  # noqa: ANN401  whatever a row holds
     if value is None:
         return ""
     if isinstance(value, str):
-        if not value:
+        if not value and name != "text":
             losses.note("an empty string is read back as absent")
+        if name not in OWN and reads_like_json(value):
+            losses.note(TEXT_AS_JSON)
         return value
     if isinstance(value, bool | int | float):
-        losses.note("a number is read back as text, which a task that asks for a number takes all the same")
+        losses.note(NUMBER_AS_TEXT)
         return json.dumps(value)
     return json_bytes(value, losses).decode()

@@ -6,7 +6,9 @@ from typing import Any, cast
 
 from polyhead.data.formats.base import Choices, DataFile, Losses, Numbered, Record
 from polyhead.data.formats.jsonl import read_json_lines, write_json_lines
+from polyhead.data.formats.roles import Roles, note_apart, roles_of
 from polyhead.data.formats.shapes import OWN, choices_in, columns_of, spans_in, text_of
+from polyhead.data.formats.spooling import spooled
 from polyhead.errors import Fault
 
 SPANS, LABELS = "entities", "label"
@@ -46,24 +48,29 @@ def _span(span: Any) -> Any:  # noqa: ANN401  what is no span is told later, wit
 
 
 def write_doccano(records: Iterable[Record], path: Path, losses: Losses) -> None:
-    """Write the first column of spans as `label`, or else the first of labels; other columns stay as they are."""
-    write_json_lines((_item(record, losses) for record in records), path, losses)
+    """Write a column of spans as `label`, or else one of labels; other columns stay as they are."""
+    with spooled(records) as spool:
+        roles = roles_of(spool.records(), spans=SPANS, labels=LABELS)
+        write_json_lines((_item(record, roles, losses) for record in spool.records()), path, losses)
 
 
-def _item(record: Record, losses: Losses) -> Record:
+def _item(record: Record, roles: Roles, losses: Losses) -> Record:
     columns = columns_of(record)
     item: dict[str, Any] = {"text": text_of(record)} | {name: record[name] for name in OWN[1:] if record.get(name)}
-    found = ((name, spans_in(value, record)) for name, value in columns.items())
-    name, spans = next(((name, spans) for name, spans in found if spans is not None), ("", None))
+    spans = spans_in(columns.get(roles.spans), record)
+    labels = None if roles.spans else choices_in(columns.get(roles.labels))
     if spans is not None:
-        columns.pop(name)
+        columns.pop(roles.spans)
         item[LABELS] = [[span["start"], span["end"], span["label"]] for span in spans]
-        _note(name, SPANS, losses)
-    else:
-        name = next((name for name, value in columns.items() if choices_in(value)), "")
-        if name:
-            item[LABELS] = choices_in(columns.pop(name))
-            _note(name, LABELS, losses)
+        _note(roles.spans, SPANS, losses)
+    elif labels is not None:
+        columns.pop(roles.labels)
+        item[LABELS] = labels
+        _note(roles.labels, LABELS, losses)
+        if not labels:
+            losses.note(f"{roles.labels}: an empty list is read back as no entities")
+    elif not roles.spans:
+        note_apart(columns, roles, losses)
     if LABELS in columns:
         losses.note(f"{LABELS}: there is one column of this name only")
     return item | {name: value for name, value in columns.items() if name not in item}

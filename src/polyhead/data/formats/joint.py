@@ -9,7 +9,9 @@ from typing import Any
 
 from polyhead.data.formats.base import DataFile, Losses, Numbered, Record
 from polyhead.data.formats.files import text_lines
+from polyhead.data.formats.roles import roles_of, tag_columns
 from polyhead.data.formats.shapes import columns_of, tags_in, text_of, tokens_of
+from polyhead.data.formats.spooling import spooled
 from polyhead.errors import Fault
 
 TEXTS, TAGS, LABELS = "seq.in", "seq.out", "label"
@@ -55,19 +57,20 @@ def _record(tokens: list[str], tags: list[str], label: str, *, wanted: frozenset
 
 
 def write_joint(records: Iterable[Record], path: Path, losses: Losses) -> None:
-    """Write the first column of tags or spans, and the first label of a text."""
+    """Write a column of spans or else of tags, and one with a label of the text."""
     path.mkdir()
-    with ExitStack() as stack:
+    with spooled(records) as spool, ExitStack() as stack:
+        roles = roles_of(spool.records(), spans=SLOTS, labels=INTENT)
+        slots = next(iter([roles.spans] if roles.spans else tag_columns(spool.records())), "")
         texts, tags, labels = (
             stack.enter_context((path / name).open("x", encoding="utf-8", errors="replace"))
             for name in (TEXTS, TAGS, LABELS)
         )
-        for record in records:
+        for record in spool.records():
             tokens, values = tokens_of(record), columns_of(record)
-            found = ((name, tags_in(name, value, record, losses)) for name, value in values.items())
-            slots, row_tags = next(((name, of) for name, of in found if of is not None), ("", None))
-            intent = next((name for name, value in values.items() if isinstance(value, str)), "")
-            _note(record, slots, intent, losses=losses)
+            row_tags = tags_in(slots, values.get(slots), record, losses)
+            intent = roles.labels if isinstance(values.get(roles.labels), str) else ""
+            _note(record, "" if row_tags is None else slots, intent, losses=losses)
             texts.write(" ".join("_".join(token.split()) for token in tokens) + "\n")
             tags.write(" ".join(row_tags or ["O"] * len(tokens)) + "\n")
             labels.write(" ".join(str(values.get(intent, "")).split()) + "\n")

@@ -7,7 +7,9 @@ from typing import Any
 
 from polyhead.data.formats.base import DataFile, Losses, Numbered, Record
 from polyhead.data.formats.files import text_lines, writing
-from polyhead.data.formats.shapes import columns_of, spans_in, text_of
+from polyhead.data.formats.roles import roles_of
+from polyhead.data.formats.shapes import spans_in, text_of
+from polyhead.data.formats.spooling import spooled
 from polyhead.errors import Fault
 
 SPANS = "entities"
@@ -40,14 +42,13 @@ def _record(line: str) -> dict[str, Any]:
 
 
 def write_markup(records: Iterable[Record], path: Path, losses: Losses) -> None:
-    """Write the first column of spans; it cannot hold labels of the text, nor spans that overlap."""
-    with writing(path) as file:
-        for record in records:
-            text, columns = text_of(record), columns_of(record)
-            found = {name: spans for name, value in columns.items() if (spans := spans_in(value, record)) is not None}
-            name = next(iter(found), "")
-            _note(record, name, losses)
-            line = _marked(text, found.get(name, []), losses)
+    """Write a column of spans; it cannot hold labels of the text, nor spans that overlap."""
+    with spooled(records) as spool, writing(path) as file:
+        name = roles_of(spool.records(), spans=SPANS, labels="").spans
+        for record in spool.records():
+            spans = spans_in(record.get(name), record)
+            _note(record, "" if spans is None else name, losses)
+            line = _marked(text_of(record), spans or [], losses)
             if len(line.splitlines()) > 1:
                 losses.note("line ends within a text become spaces")
             file.write(" ".join(line.splitlines()).encode("utf-8", "replace") + b"\n")

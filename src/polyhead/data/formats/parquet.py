@@ -9,11 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from polyhead.data.formats.base import DataFile, Losses, Numbered, Record
+from polyhead.data.formats.base import Cell, DataFile, Losses, Numbered, Record
 from polyhead.data.formats.spooling import Spool, spooled
 from polyhead.errors import Fault
 
 BATCH = 10_000
+MIXED = {b"polyhead": b"json"}
+"""What a table says of a column of strings in which lists, objects and numbers stand as JSON."""
 
 
 def read_parquet(file: DataFile, faults: list[Fault]) -> Numbered:  # noqa: ARG001  a file is whole or broken
@@ -34,13 +36,17 @@ def records_of(batches: Iterable[pa.RecordBatch]) -> Numbered:
     """Number the rows of Arrow tables, from 1."""
     number = 0
     for batch in batches:
+        mixed = {field.name for field in batch.schema if field.metadata and MIXED.items() <= field.metadata.items()}
         for record in batch.to_pylist():
             number += 1
-            yield number, {name: None if _is_nan(value) else value for name, value in record.items()}
+            yield number, {name: _read(value, mixed=name in mixed) for name, value in record.items()}
 
 
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and isnan(value)
+def _read(value: object, *, mixed: bool) -> object:
+    """Return a value of a table: nothing for a number that is none, and what may be JSON as such."""
+    if isinstance(value, float) and isnan(value):
+        return None
+    return Cell(value) if mixed and isinstance(value, str) else value
 
 
 def write_parquet(records: Iterable[Record], path: Path, losses: Losses) -> None:
@@ -81,15 +87,15 @@ def schema_of_records(spool: Spool, losses: Losses) -> pa.Schema:
             else:
                 if found is not None and kind not in found:
                     found.append(kind)
-    return pa.schema([(name, _unified(name, found, losses)) for name, found in types.items()])
+    return pa.schema([_unified(name, found, losses) for name, found in types.items()])
 
 
-def _unified(name: str, types: list[pa.DataType] | None, losses: Losses) -> pa.DataType:
+def _unified(name: str, types: list[pa.DataType] | None, losses: Losses) -> pa.Field:
     if types is not None:
         try:
             schemas = [pa.schema([("", each)]) for each in types]
-            return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+            return pa.field(name, pa.unify_schemas(schemas, promote_options="permissive").field(0).type)
         except pa.ArrowException:
             pass
     losses.note(f"{name}: values of several types become JSON in a column of strings")
-    return pa.string()
+    return pa.field(name, pa.string(), metadata=MIXED)

@@ -6,7 +6,9 @@ from typing import Any, cast
 
 from polyhead.data.formats.base import Choices, DataFile, Losses, Numbered, Record
 from polyhead.data.formats.jsonl import read_json_lines, write_json_lines
+from polyhead.data.formats.roles import Roles, note_apart, roles_of
 from polyhead.data.formats.shapes import borders_of, choices_in, columns_of, spans_in, text_of
+from polyhead.data.formats.spooling import spooled
 from polyhead.errors import Fault
 
 SPANS, LABELS = "entities", "label"
@@ -53,11 +55,13 @@ def _accepted(item: Record, wanted: frozenset[str]) -> dict[str, Any]:
 
 
 def write_prodigy(records: Iterable[Record], path: Path, losses: Losses) -> None:
-    """Write the first column of spans as `spans` and the first of labels as `accept`; others stay as they are."""
-    write_json_lines((_item(record, losses) for record in records), path, losses)
+    """Write a column of spans as `spans` and one of labels as `accept`; others stay as they are."""
+    with spooled(records) as spool:
+        roles = roles_of(spool.records(), spans=SPANS, labels=LABELS)
+        write_json_lines((_item(record, roles, losses) for record in spool.records()), path, losses)
 
 
-def _item(record: Record, losses: Losses) -> Record:
+def _item(record: Record, roles: Roles, losses: Losses) -> Record:
     columns, text = columns_of(record), text_of(record)
     item: dict[str, Any] = {"text": text}
     borders = borders_of(record)
@@ -69,15 +73,17 @@ def _item(record: Record, losses: Losses) -> Record:
         ]
     if record.get("text_pair") is not None:
         item["text_pair"] = record["text_pair"]
-    found = {name: spans for name, value in columns.items() if (spans := spans_in(value, record)) is not None}
-    for name in list(found)[:1]:
-        item["spans"] = [{key: span[key] for key in ("start", "end", "label")} for span in found[name]]
-        columns.pop(name)
-        _note(name, SPANS, losses)
-    name = next((name for name, value in columns.items() if choices_in(value) and name not in found), "")
-    if name and not ("tokens" in record and isinstance(columns[name], list)):
-        item["accept"] = choices_in(columns.pop(name))
-        _note(name, LABELS, losses)
+    spans, labels = spans_in(columns.get(roles.spans), record), choices_in(columns.get(roles.labels))
+    if spans is not None:
+        item["spans"] = [{key: span[key] for key in ("start", "end", "label")} for span in spans]
+        columns.pop(roles.spans)
+        _note(roles.spans, SPANS, losses)
+    if labels is not None:
+        item["accept"] = labels
+        columns.pop(roles.labels)
+        _note(roles.labels, LABELS, losses)
+    else:
+        note_apart(columns, roles, losses)
     lost = [name for name in columns if name in INNER or name.startswith("_")]
     for name in lost:
         losses.note(f"{name}: the name means something else there")

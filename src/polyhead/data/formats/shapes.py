@@ -1,5 +1,6 @@
 """What the columns of a record hold, told by their values: formats without columns must know."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -63,6 +64,17 @@ def tags_in(name: str, value: object, record: Record, losses: Losses) -> list[st
     if spans is not None and tags is None:
         losses.note(f"{name}: spans that overlap or cut a token in two")
     return tags
+
+
+def reads_like_json(text: str) -> bool:
+    """Tell whether a text would be taken for a list or an object where values have no types."""
+    if text[:1] not in {"[", "{"}:
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def choices_in(value: object) -> list[str] | None:

@@ -31,7 +31,7 @@ class TokenStates:
 
     def parted(self, count: int) -> "list[TokenStates]":
         """Part the texts into equal runs, in their order."""
-        return [TokenStates(padded) for padded in self.padded.chunk(count)]
+        return [TokenStates(padded) for padded in self.padded.unflatten(0, (count, -1))]
 
     def through(self, head: Callable[[Tensor], Tensor]) -> Tensor:
         """Apply what treats each token alone, to real tokens only where they are known; `(batch, tokens, outputs)`."""

@@ -52,9 +52,27 @@ def test_spans_are_written_as_triples_beside_other_columns(parse: Parse, write: 
 
 
 def test_a_label_of_the_text_is_written_where_there_are_no_spans(parse: Parse, write: Write) -> None:
-    path, losses = write("doccano", [{"text": "a", "topic": "x"}, {"text": "a", "label": "x", "pos": {"a": 1}}])
-    assert losses == {"topic: read back as 'label'": 1}
-    assert [record["label"] for _, record in parse("doccano", path)[0]] == [["x"], ["x"]]
+    path, losses = write("doccano", [{"text": "a", "topic": "x"}, {"text": "a", "topic": "y", "pos": {"a": 1}}])
+    assert losses == {"topic: read back as 'label'": 2}
+    assert [record["label"] for _, record in parse("doccano", path)[0]] == [["x"], ["y"]]
+
+
+def test_one_column_of_labels_is_chosen_for_all_rows(parse: Parse, write: Write) -> None:
+    rows = [{"text": "a", "topic": "x"}, {"text": "b", "label": "y"}, {"text": "c", "label": "y", "topic": "z"}]
+    path, losses = write("doccano", rows)
+    assert not losses
+    records = [record for _, record in parse("doccano", path)[0]]
+    assert [record.get("label") for record in records] == [None, ["y"], ["y"]]
+    assert [record.get("topic") for record in records] == ["x", None, "z"]
+
+
+def test_lists_without_labels_and_labels_that_are_no_list_are_told(write: Write) -> None:
+    rows = [{"text": "a", "tags": ["x"]}, {"text": "b", "tags": []}, {"text": "c", "tags": {"yes": [], "no": ["x"]}}]
+    assert write("doccano", rows)[1] == {
+        "tags: read back as 'label'": 2,
+        "tags: an empty list is read back as no entities": 1,
+        "tags: labels that are no list stay in a column of this name": 1,
+    }
 
 
 def test_a_second_column_of_that_name_is_told(write: Write) -> None:

@@ -94,3 +94,13 @@ def test_what_the_layout_cannot_hold_is_told(parse: Parse, write: Write) -> None
         "entities": ["B-x", "O", "O"],
         "intent": "a",
     }
+
+
+def test_spans_are_preferred_to_other_tags_in_every_row(parse: Parse, write: Write) -> None:
+    rows = [
+        {"tokens": ["It", "rains"], "pos": ["P", "V"], "intent": "a"},
+        {"tokens": ["play", "jazz"], "pos": ["V", "N"], "entities": ["O", "B-genre"], "intent": "b"},
+    ]
+    path, losses = write("joint", rows)
+    assert [record["entities"] for _, record in parse("joint", path)[0]] == [["O", "O"], ["O", "B-genre"]]
+    assert losses == {"pos: there is no place for it": 2, "a row without tags is read back as one without entities": 1}

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from polyhead.data.formats import parquet
+from polyhead.data.formats.base import Cell
 from polyhead.errors import DataError
 
 Parse = Callable[..., Any]
@@ -54,3 +55,12 @@ def test_a_column_of_several_types_becomes_json(write: Write) -> None:
     path, losses = write("parquet", [{"text": "a", "x": "s"}, {"text": "b", "x": [1, 2]}])
     assert losses == {"x: values of several types become JSON in a column of strings": 1}
     assert pq.read_table(path).column("x").to_pylist() == ["s", "[1, 2]"]
+
+
+def test_only_a_column_of_several_types_is_read_as_json(parse: Parse, write: Write) -> None:
+    rows = [{"text": "[1]", "tags": ["x"], "topic": "[2]"}, {"text": "b", "tags": {"yes": ["x"], "no": []}}]
+    first, second = (record for _, record in parse("parquet", write("parquet", rows)[0])[0])
+    assert (first["text"], first["topic"], first["tags"], second["tags"]) == (
+        "[1]", "[2]", '["x"]', '{"yes": ["x"], "no": []}'
+    )  # fmt: skip
+    assert [isinstance(first[name], Cell) for name in ("text", "topic", "tags")] == [False, False, True]

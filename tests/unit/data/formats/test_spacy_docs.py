@@ -81,6 +81,36 @@ def test_what_spacy_cannot_hold_is_told(spacy: Any, write: Write) -> None:  # no
     }
 
 
+def test_labels_are_categories_with_a_yes_or_no_for_each(spacy: Any, write: Write, parse: Parse) -> None:  # noqa: ANN401, ARG001
+    rows = [
+        {"text": "a", "tags": ["x", "y"]},
+        {"text": "b", "tags": []},
+        {"text": "c", "tags": {"yes": ["y"], "no": []}},
+    ]
+    path, losses = write("spacy", rows)
+    assert losses == {"tags: read back as 'labels'": 3}
+    assert [record["labels"] for _, record in parse("spacy", path)[0]] == [
+        {"yes": ["x", "y"], "no": []},
+        {"yes": [], "no": ["x", "y"]},
+        {"yes": ["y"], "no": []},
+    ]
+
+
+def test_tags_that_are_no_universal_parts_of_speech_go_to_tag(spacy: Any, write: Write, parse: Parse) -> None:  # noqa: ANN401, ARG001
+    path, losses = write("spacy", [{"tokens": ["It", "rains"], "pos": ["PRON", "VBZ"]}])
+    assert losses == {"pos: read back as 'tag'": 1}
+    ((_, record),) = parse("spacy", path)[0]
+    assert record == {"text": "It rains", "tokens": ["It", "rains"], "tag": ["PRON", "VBZ"]}
+
+
+def test_an_empty_text_is_not_annotated(spacy: Any, write: Write, parse: Parse) -> None:  # noqa: ANN401, ARG001
+    path, losses = write("spacy", [{"text": "", "entities": []}, {"text": "", "label": "x"}])
+    assert losses == {"entities: an empty text is read back as not annotated": 1}
+    first, second = (record for _, record in parse("spacy", path)[0])
+    assert first == {"text": "", "tokens": []} | {key: first[key] for key in first.keys() & {"labels"}}
+    assert second["label"] == "x"
+
+
 def test_another_file_is_refused(spacy: Any, parse: Parse) -> None:  # noqa: ANN401, ARG001
     with pytest.raises(DataError, match="must be a spaCy DocBin"):
         parse("spacy", b"no such thing")
