@@ -1,7 +1,10 @@
 """Polyhead's server beside its own predictor, LitServe and three pipelines, on this machine, in one run; ratios only.
 
-`python benchmarks/serving.py MODEL [--texts N] [--rounds N] [--open SECONDS] [--overload SECONDS]
-[--exact N] [--rivals]`
+`python benchmarks/serving.py [MODEL | --shape minilm] [--parts throughput,rivals,latency,open,overload,exact]`
+
+Without MODEL a model of random weights is made and exported, as in `benchmarks/inference.py`. The part `rivals` adds
+LitServe around the same predictor, LitServe around the same model in torch, and three `pipeline`s behind FastAPI, one
+request at a time. LitServe is no dependency of ours: `pip install litserve`; without it its rows are left out.
 """
 # ruff: noqa: D103, ANN401, S311, S603, PLR2004, PLC0415  a script that measures, and talks to who started it
 
@@ -13,10 +16,12 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -93,13 +98,13 @@ def throughput(predictor: Any, texts: Sequence[str], servers: Mapping[str, Runni
         rates["bare"].append(len(texts) / (time.perf_counter() - began))
         costs["bare"].append((time.process_time() - used) / len(texts))
         for name, (port, process) in servers.items():
-            share = texts if name != "pipelines" else texts[: max(40, len(texts) // 10)]
+            share = texts if name in {"polyhead", "litserve"} else texts[: max(64, len(texts) // 5)]
             used = processor_seconds(process)
             rates[name].append(asyncio.run(closed_loop(port, asked(share), clients=CLIENTS)).rate())
             costs[name].append((processor_seconds(process) - used) / len(share))
     for name in ("bare", *servers):
         if name != "polyhead":
-            wanted = {"bare": ">= 0.95", "litserve": ">= 3"}.get(name, "-")
+            wanted = {"bare": ">= 0.95", "litserve": ">= 3", "litserve (torch)": ">= 3"}.get(name, "-")
             by_clock = [a / b for a, b in zip(rates["polyhead"], rates[name], strict=True)]
             by_cost = [b / a for a, b in zip(costs["polyhead"], costs[name], strict=True)]
             ratio_line(f"texts/s, 32 clients: polyhead / {name}", by_clock, wanted)
@@ -172,9 +177,9 @@ def overload(texts: Sequence[str], port: int, rate: float, *, seconds: float, pr
     ratio_line("    seconds: p99 of one client, two seconds later", [after.percentile(0.99)], "as before")
 
 
-def exact(predictor: Any, texts: Sequence[str], port: int, count: int) -> None:
+def exact(predictor: Any, texts: Sequence[str], port: int, *, count: int, seed: int) -> None:
     """Ask in mixed shapes, and compare every answer with the predictor's."""
-    choose, tasks = random.Random(3), list(predictor.tasks)
+    choose, tasks = random.Random(seed), list(predictor.tasks)
     wrong = 0
     for begin in range(0, count, 2000):
         shapes = []
@@ -209,38 +214,72 @@ def _counted(report: Report) -> dict[int, int]:
     return {status: report.statuses.count(status) for status in sorted(set(report.statuses))}
 
 
+PARTS = ("throughput", "rivals", "latency", "open", "overload", "exact")
+
+
+def made(shape: str, place: Path) -> Path:
+    """Make a model of random weights, exported."""
+    from inference_work import prepared
+
+    return prepared(shape, 8, place).folder
+
+
+def rivals() -> Iterator[tuple[str, list[str]]]:
+    """List the rivals that can run here, each with the words that start it, without model and port."""
+    if find_spec("litserve") is None:
+        print("LitServe is not installed, so its rows are left out. Get it with `pip install litserve`.")
+    else:
+        yield "litserve", [str(HERE / "serving_litserve.py"), "onnx"]
+        yield "litserve (torch)", [str(HERE / "serving_litserve.py"), "torch"]
+    yield "pipelines", [str(HERE / "serving_pipelines.py")]
+
+
 def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    reader.add_argument("model", type=Path)
+    reader.add_argument("model", type=Path, nargs="?")
+    reader.add_argument("--shape", default="minilm", help="of the model that is made when none is given")
+    reader.add_argument("--parts", default=",".join(PARTS))
     reader.add_argument("--texts", type=int, default=600)
     reader.add_argument("--rounds", type=int, default=5)
-    reader.add_argument("--open", type=float, default=20.0)
-    reader.add_argument("--overload", type=float, default=20.0)
-    reader.add_argument("--exact", type=int, default=1000)
-    reader.add_argument("--rivals", action="store_true")
+    reader.add_argument("--open", type=float, default=20.0, help="seconds at 70 %%")
+    reader.add_argument("--overload", type=float, default=120.0, help="seconds at 200 %%")
+    reader.add_argument("--exact", type=int, default=1000, help="requests that are compared")
+    reader.add_argument("--seed", type=int, default=3, help="of what is compared")
     chosen = reader.parse_args()
+    parts = chosen.parts.split(",")
+    if wrong := set(parts) - set(PARTS):
+        reader.error(f"--parts must be among {', '.join(PARTS)}. Found {', '.join(sorted(wrong))}.")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        measure(chosen.model or made(chosen.shape, place), parts, chosen, stack)
+
+
+def measure(model: Path, parts: Sequence[str], chosen: argparse.Namespace, stack: ExitStack) -> None:
+    """Start the servers and measure the parts that were asked for."""
     import polyhead
 
-    predictor: Any = polyhead.load(chosen.model)
-    texts = mixed_texts(chosen.model, chosen.texts)
+    predictor: Any = polyhead.load(model)
+    texts = mixed_texts(model, chosen.texts)
     predictor.predict(texts[:50])
-    with ExitStack() as stack:
-        port = free_port()
-        process = stack.enter_context(running(polyhead_command(chosen.model, port), port))
-        servers = {"polyhead": (port, process)}
-        for rival in ("litserve", "pipelines") if chosen.rivals else ():
-            other = free_port()
-            command = [str(HERE / f"serving_{rival}.py"), str(chosen.model), str(other)]
-            servers[rival] = (other, stack.enter_context(running(command, other)))
+    port = free_port()
+    process = stack.enter_context(running(polyhead_command(model, port), port))
+    servers = {"polyhead": (port, process)}
+    for rival, words in rivals() if "rivals" in parts else ():
+        other = free_port()
+        servers[rival] = (other, stack.enter_context(running([*words, str(model), str(other)], other)))
+    rate = 0.0
+    if {"throughput", "rivals", "open", "overload"} & set(parts):
         rate = throughput(predictor, texts, servers, chosen.rounds)
-        if chosen.open:
-            latency(predictor, texts[:200], port)
-            steady(predictor, texts, port, rate, chosen.open)
-        if chosen.overload:
-            overload(texts, port, rate, seconds=chosen.overload, process=process)
-        exact(predictor, texts, port, chosen.exact)
+    if "latency" in parts:
+        latency(predictor, texts[:200], port)
+    if "open" in parts:
+        steady(predictor, texts, port, rate, chosen.open)
+    if "overload" in parts:
+        overload(texts, port, rate, seconds=chosen.overload, process=process)
+    if "exact" in parts:
+        exact(predictor, texts, port, count=chosen.exact, seed=chosen.seed)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,17 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Send a request and read its answer."""
+        """Send a request and read its answer; a connection that was closed while nobody used it is opened again."""
+        used = self._reader is not None
+        try:
+            return await self._asked(request)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            self.close()
+            if not used or getattr(error, "partial", b""):
+                raise
+        return await self._asked(request)
+
+    async def _asked(self, request: bytes) -> tuple[int, bytes]:
         if self._reader is None or self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         self._writer.write(request)

@@ -4,6 +4,7 @@
 import http.client
 import json
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pytest
 
 STAND_IN = Path(__file__).parents[1] / "stand_ins" / "keyword_server.py"
 MARK = "zanzibar-marker"
+END = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
 HEAD = b"POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 
 
@@ -211,28 +214,85 @@ def raw_requests(seed: int, count: int) -> Iterator[bytes]:
             b"", b"x: " + b"a" * 100_000 + b"\r\n", b"bad head\r\n", b"x: \x00\r\n", b"expect: 100-continue\r\n"
         )
         kind = mostly(b"application/json", b"application/x-ndjson", b"text/plain", b"application/json; charset=utf-7")
-        head = b"%s %s %s\r\nhost: 127.0.0.1\r\ncontent-type: %s\r\n" % (method, path, version, kind)
+        head = b"%s %s %s\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: %s\r\n"
+        head = head % (method, path, version, kind)
         yield head + framing + extra + b"\r\n" + body
 
 
+def answer_to(served: Served, request: bytes) -> bytes:
+    """Send bytes, and return what comes until the server closes: a client that closes its half is gone for it."""
+    answer = b""
+    with served.raw() as connection:
+        try:
+            connection.sendall(request)
+            while piece := connection.recv(65536):
+                answer += piece
+        except OSError:
+            pass
+    return answer
+
+
+def statuses_of(answer: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
+
+
 def test_malformed_requests_never_make_a_5xx_nor_an_echo(shared: Served) -> None:
-    for request in raw_requests(7, 400):
-        with shared.raw() as connection:
-            answer = b""
-            try:
-                connection.sendall(request)
-                connection.shutdown(socket.SHUT_WR)
-                while piece := connection.recv(65536):
-                    answer += piece
-            except OSError:
-                pass
-        statuses = [line.split()[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
-        assert not [status for status in statuses if status.startswith(b"5")], request[:200]
-        if statuses and statuses[-1] != b"200":
-            assert MARK.encode() not in answer
+    requests = list(raw_requests(7, 400))
+    with ThreadPoolExecutor(16) as clients:
+        answers = list(clients.map(lambda request: answer_to(shared, request), requests))
+    for request, answer in zip(requests, answers, strict=True):
+        assert all(status < 500 for status in statuses_of(answer)), request[:200]
+        assert MARK.encode() not in answer
+    assert sum(not statuses_of(answer) for answer in answers) < 20
     assert shared.predict("soup")[0] == 200
     assert not [line for line in shared.lines() if line["level"] == "error"]
     assert MARK not in shared.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"\x16\x03\x01 no HTTP\r\n\r\n",
+        b"GET / HTTP/1.1\r\nx: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+    ],
+    ids=["TLS", "a long head", "a bad path"],
+)
+def test_what_is_no_http_is_refused_in_the_shape_of_every_refusal(shared: Served, request_bytes: bytes) -> None:
+    head, _, body = answer_to(shared, request_bytes).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["error"]["type"] == "bad_request"
+
+
+def test_a_body_with_two_lengths_is_refused_and_the_connection_closed(shared: Served) -> None:
+    head = HEAD + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n"
+    assert statuses_of(answer_to(shared, head + b"0\r\n\r\nGET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")) == [400]
+
+
+def test_requests_in_a_pipeline_are_answered_in_their_order(shared: Served) -> None:
+    def request(text: str) -> bytes:
+        body = json.dumps({"texts": [text]}).encode()
+        return HEAD + b"content-length: %d\r\n\r\n" % len(body) + body
+
+    answer = answer_to(shared, request("great soup") + request("goal") + END)
+    assert statuses_of(answer) == [200, 200, 200]
+    assert answer.index(b"great soup") < answer.index(b"goal") < answer.index(b"alive")
+
+
+def test_a_head_can_be_had_without_its_body(shared: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", shared.port, timeout=5)
+    for path, wanted in (("/health", 200), ("/", 200), ("/predict", 405)):
+        connection.request("HEAD", path)
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (wanted, b"")
+        assert int(response.headers["content-length"]) > 0
+    connection.close()
+
+
+def test_a_response_is_sent_in_one_piece(shared: Served) -> None:
+    with shared.raw() as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        assert connection.recv(65536).endswith(b"}")
 
 
 def test_lines_can_be_answered_while_they_come(shared: Served) -> None:

@@ -14,8 +14,8 @@ from polyhead.serving.passes import run_pass
 from polyhead.serving.refusals import RefusedError, failed, overloaded
 from polyhead.serving.waiting import WaitingText, WaitingTexts
 
-AGE_SECONDS = 0.05
-"""How long a long text lets shorter ones go first."""
+AGE_SECONDS = 0.5
+"""How long a text lets others go first, whatever their lengths."""
 
 MARGIN = 0.5
 """The share of the longest wait that may be promised to a request that comes; the rest is for what is not foreseen."""
@@ -25,7 +25,8 @@ class Batcher:
     """Answers jobs with a worker a core, by a budget of tokens, without a delay when there is nothing to do.
 
     A worker takes a text to tokenize first and a batch to run when there is none, so that batches are formed from
-    everything that waits. Shorter texts go first, longer ones after `AGE_SECONDS` at the latest.
+    everything that waits. Shorter texts go first, longer ones when they have waited in proportion to their length, and
+    after `AGE_SECONDS` at the latest.
 
     Args:
         workers: threads, each of which keeps one core busy.
@@ -38,6 +39,7 @@ class Batcher:
         self._limits = limits
         self._meter = meter
         self._pace = Pace(workers)
+        self._workers = workers
         self._changed = Condition()
         self._raw: deque[Job] = deque()
         self._raw_texts = 0
@@ -106,15 +108,22 @@ class Batcher:
                 job = self._raw.popleft() if self._raw else None
                 if job is not None:
                     self._count_raw(job, -1)
-                batch = [] if job is not None else self._waiting.take(perf_counter(), idle=self._idle + 1)
-                for item in batch:
-                    item.owner.begun = True
+                batch = [] if job is not None else self._taken()
             for expired in late:
                 self._finish(expired, overloaded(self._limits.queue_seconds))
             if job is not None:
                 self._tokenize(job)
             if batch:
                 self._run(batch)
+
+    def _taken(self) -> list[WaitingText[Job]]:
+        """Take the next batch, and wake a worker for what is left."""
+        batch = self._waiting.take(perf_counter(), workers=self._workers, cost=self._pace.cost)
+        for item in batch:
+            item.owner.begun = True
+        if self._idle and self._waiting:
+            self._changed.notify()
+        return batch
 
     def _late(self, now: float) -> list[Job]:
         """Take out the jobs that have waited too long and are not begun."""
@@ -161,6 +170,7 @@ class Batcher:
         self._meter.see_pass(timing)
         with self._changed:
             self._pace.learn(timing.tokens, timing.run + timing.decode)
+            self._pace.learn_cost(timing.padded, timing.worker)
             for item in batch:
                 item.owner.missing -= 1
             whole = [owner for owner in {item.owner for item in batch} if not owner.missing]

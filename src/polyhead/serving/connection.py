@@ -8,6 +8,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from polyhead.serving.limits import Limits
+from polyhead.serving.refusals import RefusedError
+
+HELD_BYTES = 64 * 1024
+"""Bytes that are held back until the event loop has its next turn; more are sent at once."""
+
+_NO_HTTP_BODY = RefusedError(400, "a request must be HTTP/1.1 with a head of at most 64 KiB.").body("none")
+NO_HTTP = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%s"
+) % (len(_NO_HTTP_BODY), _NO_HTTP_BODY)
+"""The answer to what cannot be read as HTTP."""
 
 
 class TimedConnection(H11Protocol):
@@ -37,7 +48,7 @@ class TimedConnection(H11Protocol):
         self._reading_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))
         if len(self.connections) > self._limits.connections:
             transport.abort()
         else:
@@ -49,6 +60,11 @@ class TimedConnection(H11Protocol):
             self._head_timer = _stopped(self._head_timer)
         elif self._head_timer is None and not self.transport.is_closing():
             self._head_timer = self.loop.call_later(self._limits.header_seconds, self.transport.abort)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  Uvicorn's words are for its log
+        """Answer what is no HTTP in the shape of every other refusal."""
+        self.transport.write(NO_HTTP if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE} else b"")
+        self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -62,6 +78,60 @@ class TimedConnection(H11Protocol):
         self._head_timer = _stopped(self._head_timer)
         self._reading_timer = _stopped(self._reading_timer)
         super().connection_lost(exc)
+
+
+class JoinedWrites(asyncio.Transport):
+    """A transport that sends what is written in one go of the event loop with one call of the system.
+
+    Uvicorn writes the head and the body of a response apart. Each call would cost time, let another thread take the
+    interpreter, and wait to get it back.
+
+    Args:
+        transport: what sends.
+        loop: the event loop.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+        self._held = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not data:
+            return
+        if not self._parts:
+            self._loop.call_soon(self._send)
+        self._parts.append(bytes(data))
+        self._held += len(data)
+        if self._held > HELD_BYTES:
+            self._send()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._parts.clear()
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def _send(self) -> None:
+        parts, self._parts, self._held = self._parts, [], 0
+        if parts:
+            self._transport.write(b"".join(parts))
 
 
 def _stopped(timer: asyncio.TimerHandle | None) -> None:

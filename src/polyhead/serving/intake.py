@@ -30,6 +30,7 @@ class Intake:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        _check_framing(scope)
         streams = is_stream(scope)
         cap = self._limits.stream_bytes if streams else self._limits.body_bytes
         if _announced_bytes(scope) > cap:
@@ -71,6 +72,13 @@ def media_type(scope: Scope) -> bytes:
     """Return the media type of a request's body, without parameters."""
     given = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     return given.partition(b";")[0].strip().lower()
+
+
+def _check_framing(scope: Scope) -> None:
+    """Refuse a body with two lengths: what stands in front of the server might believe the other one."""
+    names = {name for name, _ in scope["headers"]}
+    if {b"content-length", b"transfer-encoding"} <= names:
+        raise RefusedError(400, "a request must not have both `Content-Length` and `Transfer-Encoding`.")
 
 
 def _announced_bytes(scope: Scope) -> int:

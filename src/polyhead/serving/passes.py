@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, thread_time
 
 from polyhead.serving.job import Job
 from polyhead.serving.waiting import WaitingText
@@ -19,6 +19,7 @@ class PassTiming:
         waits: seconds that each text waited.
         run: seconds in the engine.
         decode: seconds for decoding and for writing the answers.
+        worker: seconds of the worker's own thread for all of it, without those of others that shared its core.
     """
 
     texts: int
@@ -27,11 +28,12 @@ class PassTiming:
     waits: tuple[float, ...]
     run: float
     decode: float
+    worker: float
 
 
 def run_pass(batch: Sequence[WaitingText[Job]]) -> PassTiming:
     """Run the encoder over a batch, and put each text's result into its job."""
-    begun = perf_counter()
+    begun, spent = perf_counter(), thread_time()
     asked = [item.owner.tasks for item in batch]
     union = tuple(dict.fromkeys(name for names in asked for name in names))
     predictor = batch[0].owner.predictor
@@ -52,4 +54,5 @@ def run_pass(batch: Sequence[WaitingText[Job]]) -> PassTiming:
         waits=tuple(begun - item.since for item in batch),
         run=ran - begun,
         decode=ended - ran,
+        worker=thread_time() - spent,
     )

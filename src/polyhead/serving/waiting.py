@@ -1,6 +1,6 @@
 """The texts that wait for a pass of the encoder, and which of them go together into the next one."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,11 +8,16 @@ from itertools import count
 from math import ceil, inf
 from typing import Generic, TypeVar
 
-PASS_TOKENS = 12
-"""What a pass costs beside its tokens, in tokens: texts whose company would waste more on padding go alone."""
+from polyhead.serving.pace import PassCost
 
-LEAST_SHARE = 64
-"""Tokens below which a batch is not split over idle workers: a pass has its own fixed cost."""
+LEAST_PASSES = 4
+"""What waits is not shared out among workers in parts that are worth less than so many fixed costs of a pass."""
+
+MOST_PASSES = 32
+"""A batch worth more fixed costs of a pass gains next to nothing, and its texts would wait for each other."""
+
+LEAST_BUDGET = 64
+"""Padded tokens that a batch may always have, however little a pass seems to cost beside its tokens."""
 
 Owner = TypeVar("Owner", bound=Hashable)
 
@@ -38,14 +43,18 @@ class WaitingText(Generic[Owner]):
 
 
 class WaitingTexts(Generic[Owner]):
-    """Texts sorted by length, handed out shortest first; a text that has waited long enough goes before all others.
+    """Texts sorted by length, handed out by the highest ratio of their wait to the time that they need.
 
-    Batches of similar lengths waste little on padding, and short requests do not wait for long ones. A bounded
-    age keeps long ones from waiting for ever. Not safe for threads: the batcher holds its lock around each call.
+    So short texts go before long ones that came with them, and long ones that have waited go before short ones that
+    have not; a bounded age keeps any from waiting for ever. Batches of similar lengths waste little on padding.
+    Not safe for threads: the batcher holds its lock around each call.
 
     Args:
         budget: padded tokens of a batch; a longer text makes a batch of its own.
         age_seconds: after which a text goes first.
+
+    Reference:
+        Brinch Hansen 1971, Short-term scheduling in multiprogramming systems, https://doi.org/10.1145/800212.806509
     """
 
     def __init__(self, *, budget: int, age_seconds: float) -> None:
@@ -75,22 +84,26 @@ class WaitingTexts(Generic[Owner]):
             self._arrivals.popleft()
         return self._arrivals[0][1] if self._arrivals else None
 
-    def take(self, now: float, *, idle: int = 1) -> list[WaitingText[Owner]]:
+    def take(self, now: float, *, workers: int = 1, cost: PassCost | None = None) -> list[WaitingText[Owner]]:
         """Hand out the next batch.
 
         Args:
             now: the time on the clock of `since`.
-            idle: workers that have nothing to do, the caller included; what waits is shared out among them.
+            workers: among whom what waits is shared out.
+            cost: what a pass costs.
         """
         oldest = self.oldest()
         if oldest is None:
             return []
+        cost = cost or PassCost()
         line = self._lines[oldest.line]
-        share = max(LEAST_SHARE, ceil(self.tokens / max(1, idle)))
-        budget = min(self._budget, share)
-        aged = now - oldest.since > self._age_seconds
-        seed = bisect_left(line, (oldest.tokens, self._arrivals[0][0])) if aged else 0
-        first, last = _grown([entry[0] for entry in line], seed, budget)
+        share = max(ceil(LEAST_PASSES * cost.tokens), ceil(self.tokens / workers))
+        budget = min(self._budget, share, max(ceil(MOST_PASSES * cost.tokens), LEAST_BUDGET))
+        if now - oldest.since > self._age_seconds:
+            seed = bisect_left(line, (oldest.tokens, self._arrivals[0][0]))
+        else:
+            seed = _most_urgent(line, now, cost)
+        first, last = _grown([entry[0] for entry in line], seed, budget=budget, pass_tokens=cost.tokens)
         batch = [item for _, _, item in line[first:last]]
         del line[first:last]
         self._forget(batch)
@@ -118,13 +131,28 @@ class WaitingTexts(Generic[Owner]):
             self._arrivals.clear()
 
 
-def _grown(lengths: Sequence[int], seed: int, budget: int) -> tuple[int, int]:
+def _most_urgent(line: Sequence[tuple[int, int, WaitingText[Owner]]], now: float, cost: PassCost) -> int:
+    """Find the text with the highest ratio of its wait to the time that it needs; of equals the shortest."""
+    place = chosen = 0
+    highest = -inf
+    while place < len(line):
+        tokens, _, item = line[place]
+        ratio = (now - item.since) / cost.seconds(tokens)
+        if ratio > highest:
+            highest, chosen = ratio, place
+        # Of texts of one length the first has waited longest.
+        place = bisect_right(line, (tokens, inf), place)
+    return chosen
+
+
+def _grown(lengths: Sequence[int], seed: int, *, budget: int, pass_tokens: float) -> tuple[int, int]:
     """Find the batch around a text: its neighbours by length, as long as a pass of their own would cost more.
 
     Args:
         lengths: tokens of the texts that wait, the shortest first.
         seed: the text that has its turn.
         budget: padded tokens of the batch.
+        pass_tokens: the fixed cost of a pass; texts whose company would waste more on padding go alone.
 
     Returns:
         The first place of the batch, and the one after its last.
@@ -137,7 +165,7 @@ def _grown(lengths: Sequence[int], seed: int, budget: int) -> tuple[int, int]:
             shorter = longest - lengths[first - 1]
         if last < len(lengths) and (rows + 1) * lengths[last] <= budget:
             longer = rows * (lengths[last] - longest)
-        if min(shorter, longer) >= PASS_TOKENS:
+        if min(shorter, longer) >= pass_tokens:
             return first, last
         if longer <= shorter:
             last += 1

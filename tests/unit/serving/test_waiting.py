@@ -1,9 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as some
 
-from polyhead.serving.waiting import LEAST_SHARE, PASS_TOKENS, WaitingText, WaitingTexts
+from polyhead.serving.pace import PassCost
+from polyhead.serving.waiting import LEAST_PASSES, MOST_PASSES, WaitingText, WaitingTexts
 
 Texts = WaitingTexts[str]
+COST = PassCost(tokens=12, seconds_a_token=0.001)
 
 
 def waiting(budget: int = 100, age_seconds: float = 1.0) -> Texts:
@@ -25,9 +27,9 @@ def test_the_shortest_go_first_and_fill_the_budget() -> None:
 
 def test_a_text_goes_alone_where_company_would_waste_more_than_a_pass() -> None:
     texts = waiting(budget=1000)
-    texts.add([text("a", 20), text("b", 20), text("c", 20), text("d", 20 + PASS_TOKENS // 3), text("e", 40)])
-    assert [item.owner for item in texts.take(0.0)] == ["a", "b", "c"]
-    assert [item.owner for item in texts.take(0.0)] == ["d"]
+    texts.add([text("a", 20), text("b", 20), text("c", 20), text("d", 24), text("e", 40)])
+    assert [item.owner for item in texts.take(0.0, cost=COST)] == ["a", "b", "c"]
+    assert [item.owner for item in texts.take(0.0, cost=COST)] == ["d"]
 
 
 def test_a_text_that_waited_long_enough_goes_first_with_those_nearest_to_it() -> None:
@@ -44,10 +46,24 @@ def test_short_texts_that_keep_coming_never_starve_a_long_one() -> None:
     texts.add([text("long", 99)])
     for step in range(20):
         now = step / 10
-        texts.add([text("short", 10, since=now) for _ in range(10)])
+        texts.add([text("short", 2, since=now - 0.4) for _ in range(60)])
         if any(item.owner == "long" for item in texts.take(now)):
             break
     assert 0.5 <= now <= 0.7
+
+
+def test_a_long_text_that_waited_in_proportion_to_its_length_goes_before_a_short_one_that_has_not() -> None:
+    texts = waiting(budget=1000)
+    texts.add([text("long", 100), text("short", 10, since=0.4)])
+    assert [item.owner for item in texts.take(0.41, cost=COST)] == ["long"]
+    texts.add([text("long", 100, since=0.4)])
+    assert [item.owner for item in texts.take(0.5, cost=COST)] == ["short"]
+
+
+def test_of_texts_of_one_length_the_one_that_came_first_goes_first() -> None:
+    texts = waiting(budget=10)
+    texts.add([text(name, 10, since=number / 10) for number, name in enumerate("abc")])
+    assert [texts.take(0.5)[0].owner for _ in range(3)] == ["a", "b", "c"]
 
 
 def test_texts_of_different_lines_never_share_a_batch() -> None:
@@ -57,11 +73,18 @@ def test_texts_of_different_lines_never_share_a_batch() -> None:
     assert [item.owner for item in texts.take(0.0)] == ["y"]
 
 
-def test_what_waits_is_shared_out_among_idle_workers() -> None:
+def test_what_waits_is_shared_out_among_the_workers() -> None:
     texts = waiting(budget=1000)
     texts.add([text("x", 32) for _ in range(8)])
-    assert len(texts.take(0.0, idle=2)) == 4
-    assert len(texts.take(0.0, idle=2)) == LEAST_SHARE // 32
+    assert len(texts.take(0.0, workers=2, cost=COST)) == 4
+    assert len(texts.take(0.0, workers=2, cost=COST)) == 2
+    assert len(texts.take(0.0, workers=2, cost=COST)) == LEAST_PASSES * 12 // 32
+
+
+def test_a_batch_that_would_gain_nothing_more_is_not_made_longer() -> None:
+    texts = waiting(budget=10_000)
+    texts.add([text("x", 32) for _ in range(100)])
+    assert len(texts.take(0.0, cost=COST)) == MOST_PASSES * 12 // 32
 
 
 def test_a_text_longer_than_the_budget_is_a_batch_of_its_own() -> None:

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from polyhead.answers import Answer
 from polyhead.serving.bodies import EmbeddingsBody, read_body
 from polyhead.serving.refusals import RefusedError
-from polyhead.serving.routes.asking import ask, json_response, model_of
+from polyhead.serving.routes.asking import PlainRoute, ask, json_response, model_of
 from polyhead.serving.service import service_of
 from polyhead.spans import Floats
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=PlainRoute)
 
 
 @router.post("/embeddings")
@@ -43,10 +43,11 @@ async def embeddings(request: Request) -> Response:
 
 
 @router.get("/models")
-async def models(request: Request) -> dict[str, Any]:
+async def models(request: Request) -> JSONResponse:
     """List the models as OpenAI's clients expect them."""
     names = service_of(request).models.names
-    return {"object": "list", "data": [{"id": name, "object": "model", "owned_by": "polyhead"} for name in names]}
+    listed = [{"id": name, "object": "model", "owned_by": "polyhead"} for name in names]
+    return JSONResponse({"object": "list", "data": listed})
 
 
 def refuse_truncated(results: Sequence[tuple[bool, Any]]) -> None:

@@ -7,11 +7,11 @@ from starlette.responses import Response
 from polyhead.serving.bodies import Options, PredictBody, read_body, read_query
 from polyhead.serving.intake import is_stream
 from polyhead.serving.lines import LINES_TYPE, LineReader, groups_of
-from polyhead.serving.routes.asking import ask, json_response, model_of, tasks_of
+from polyhead.serving.routes.asking import PlainRoute, ask, json_response, model_of, tasks_of
 from polyhead.serving.service import service_of
 from polyhead.serving.streaming import AnswerLines
 
-router = APIRouter()
+router = APIRouter(route_class=PlainRoute)
 
 
 @router.post("/predict")

@@ -10,12 +10,12 @@ from polyhead.serving.bodies import TeiEmbedBody, TeiPredictBody, read_body
 from polyhead.serving.forms import json_bytes
 from polyhead.serving.models import ServedModel
 from polyhead.serving.refusals import RefusedError
-from polyhead.serving.routes.asking import ask, json_response, model_of
+from polyhead.serving.routes.asking import PlainRoute, ask, json_response, model_of
 from polyhead.serving.routes.openai import refuse_truncated
 from polyhead.spans import Floats
 from polyhead.text.tokenized import Passage
 
-router = APIRouter()
+router = APIRouter(route_class=PlainRoute)
 
 TEXTS_OF_A_PAIR = 2
 
