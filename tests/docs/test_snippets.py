@@ -14,7 +14,7 @@ from polyhead.recipe import DataSource, load_recipe, parse_recipe
 from polyhead.training.card import model_card
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
 Workplace = Callable[[str], Path]
 Snippets = Callable[[str, str], list[str]]
 
@@ -76,6 +76,18 @@ def test_the_rows_of_a_page_have_no_faults(page: str, snippets: Snippets, prepar
     read = read_rows((DataSource(path="rows.jsonl"),), tasks, folder=tmp_path)
     assert (*read.faults, *read.file_faults) == ()
     assert len(read.rows) == len(lines)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/tasks/")])
+def test_the_rows_of_a_kind_suit_its_recipe(page: str, snippets: Snippets, tmp_path: Path) -> None:
+    document = tomllib.loads(snippets(page, "toml")[0])
+    document |= {"encoder": {"name": "compact"}, "data": {"train": [{"path": "rows.jsonl"}]}}
+    tasks = parse_recipe(document, folder=tmp_path, source=page).tasks
+    (tmp_path / "rows.jsonl").write_text("\n".join(snippets(page, "json")), encoding="utf-8")
+    read = read_rows((DataSource(path="rows.jsonl"),), tasks, folder=tmp_path)
+    assert (*read.faults, *read.file_faults) == ()
+    assert len(read.rows) == sum(len(text.splitlines()) for text in snippets(page, "json"))
+    assert read.rows.labelled.any(axis=0).all()
 
 
 def test_the_answer_on_the_first_page_has_the_shape_of_a_real_one(

@@ -38,8 +38,8 @@ class WeightAverage:
             return
         kept = min(self._decay, (1 + step) / (10 + step))
         with torch.no_grad():
-            now = [own.detach() for own in self._named.values()]
-            torch._foreach_lerp_(list(self._average.values()), now, 1 - kept)
+            for name, own in self._named.items():
+                self._average[name].lerp_(own, 1 - kept)
 
     @contextmanager
     def applied(self) -> Generator[None]:

@@ -10,7 +10,7 @@ import pytest
 
 from polyhead.data.converting import Converted, convert
 from polyhead.data.formats.choice import FORMATS
-from polyhead.data.reading import read_rows, texts_of
+from polyhead.data.reading import passages_of, read_rows
 from polyhead.recipe import DataSource
 from polyhead.tasks.base import Task
 from polyhead.tasks.classification import Classification
@@ -141,7 +141,7 @@ def test_every_format_becomes_every_other(
     done = _turned(first / old, old, tmp_path / "new", new)
     lines = 0 if old == "jsonl" else sum(n for loss, n in written[old].losses.items() if "has no line" in loss)
     assert done.rows == len((first / "jsonl").read_text().splitlines()) - lines
-    found = list(texts_of(DataSource(path=str(tmp_path / "new"), format=new), folder=Path()))
+    found = list(passages_of(DataSource(path=str(tmp_path / "new"), format=new), folder=Path()))
     assert len(found) == done.rows - sum(count for loss, count in done.losses.items() if "has no line" in loss)
 
 
