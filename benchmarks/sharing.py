@@ -71,7 +71,9 @@ def cases() -> dict[str, dict[str, Any]]:
     }
     for name, sampling in samplings.items():
         for balancing in ("fixed", "uncertainty", "upgrad", "pcgrad"):
-            found[f"{name}, {balancing}"] = {"sampling": sampling, "balancing": {"kind": balancing}}
+            # Each row answers one task, so gradients at the token states would all be at right angles.
+            at = {"at": "parameters"} if balancing in ("upgrad", "pcgrad") else {}
+            found[f"{name}, {balancing}"] = {"sampling": sampling, "balancing": {"kind": balancing, **at}}
     return dict(sorted(found.items())) | {name: {"sharing": dict(sharing)} for name, sharing in SHARINGS.items()}
 
 

@@ -16,6 +16,9 @@ from polyhead.tasks.entities import Entities
 
 PURPOSE = int.from_bytes(b"swap")
 """Keeps these draws apart from all others of the same seed."""
+MADE_UP = 0.3
+"""Share of the new names that are made up letter by letter; the rest are put together from words."""
+
 NAMES_KEPT = 50_000
 """Different names of a label that are drawn from; the first ones read."""
 
@@ -26,7 +29,7 @@ Label = tuple[str, str]
 class EntitySwapper:
     """Draws, for each entity of a row, whether another name of its label takes its place, and which.
 
-    Half of the new names are put together from words of other entities of the label, half are made up in their
+    Most of the new names are put together from words of other entities of the label, some are made up in their
     likeness; whole names of others taught a small model less, since it went on learning them by heart. Rows whose
     tasks label spans that overlap without being equal stay as they are, and so do rows with tags of given tokens.
 
@@ -90,7 +93,7 @@ class EntitySwapper:
             return name
         words = self._words[label]
         mixed = " ".join(words[int(rng.integers(len(words)))] for _ in name.split())
-        if rng.random() < 0.5 or mixed == name:  # noqa: PLR2004  half and half
+        if rng.random() < MADE_UP or mixed == name:
             return self._makers[label].make_up(names[int(rng.integers(len(names)))], rng)
         return mixed
 

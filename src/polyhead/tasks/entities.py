@@ -48,8 +48,9 @@ class Entities(LabelledTask):
     """Find labelled spans of words; the state of a word's first token is judged.
 
     Args:
-        decoder: `viterbi` judges each word and takes the best legal sequence of BIO tags, `crf` learns which tags
-            follow which as well, `span` judges every stretch of words, so that spans may nest and overlap.
+        decoder: `crf` judges each word, learns which BIO tags follow which, and takes the best legal sequence;
+            `viterbi` does so without learning what follows what; `span` judges every stretch of words, so that spans
+            may nest and overlap.
         max_words: the longest span that `decoder = "span"` can find.
         transitions: what `crf` has learned; training fills it in.
         lengths: what `span` has learned about the lengths of spans; training fills it in.
@@ -58,7 +59,7 @@ class Entities(LabelledTask):
     kind: ClassVar[str] = "entities"
     level: ClassVar[Level] = "words"
 
-    decoder: Literal["viterbi", "crf", "span"] = "viterbi"
+    decoder: Literal["viterbi", "crf", "span"] = "crf"
     max_words: Annotated[int, Gt(0)] = 12
     transitions: Any = field(default=None, compare=False)
     lengths: Any = field(default=None, compare=False)

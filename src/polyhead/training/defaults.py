@@ -54,9 +54,9 @@ def resolve(training: TrainingSettings, encoder: EncoderSettings, *, tokens: int
     """
     compact = encoder.name == COMPACT
     batch_tokens = training.batch_tokens or (1024 if compact else 4096)
-    rate = training.learning_rate or (2e-3 if compact else 2e-5 if width >= WIDE else 5e-5)
+    rate = training.learning_rate or (1.5e-3 if compact else 2e-5 if width >= WIDE else 5e-5)
     head_rate = training.head_learning_rate or (rate if compact else 1e-3)
-    swap = training.swap_entities if training.swap_entities is not None else (0.5 if compact else 0.0)
+    swap = training.swap_entities if training.swap_entities is not None else (0.3 if compact else 0.0)
     epochs = training.epochs or training.max_steps or _epochs(math.ceil(tokens / batch_tokens), compact=compact)
     return Settings(
         epochs=epochs,
@@ -76,5 +76,5 @@ def resolve(training: TrainingSettings, encoder: EncoderSettings, *, tokens: int
 
 def _epochs(steps: int, *, compact: bool) -> int:
     """Choose fewer passes where a pass has more steps: small data need more of them, but not in proportion."""
-    most, least, at_one_step = (40, 3, 50.0) if compact else (10, 3, 20.0)
-    return max(least, min(most, round(at_one_step * max(1, steps) ** -0.35)))
+    most, least, at_one_step, power = (40, 3, 465.0, 0.62) if compact else (10, 3, 20.0, 0.35)
+    return max(least, min(most, round(at_one_step * max(1, steps) ** -power)))

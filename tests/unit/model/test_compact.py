@@ -39,7 +39,7 @@ def states(loaded: LoadedEncoder, texts: Sequence[str]) -> list[torch.Tensor]:
 
 def test_it_is_small_and_ready(compact: LoadedEncoder) -> None:
     assert not compact.module.training
-    assert compact.width == 192
+    assert compact.width == 256
     assert compact.tokenizer.max_tokens == 512
     assert sum(parameter.numel() for parameter in compact.module.parameters()) < 2_000_000
 

@@ -18,7 +18,7 @@ def test_an_encoder_from_nothing_learns_faster_and_longer() -> None:
     ours, theirs = (resolve(TrainingSettings(), encoder, tokens=10**5, width=768) for encoder in (COMPACT, HUB))
     assert ours.learning_rate > 10 * theirs.learning_rate
     assert ours.epochs > theirs.epochs
-    assert (ours.swap_entities, theirs.swap_entities) == (0.5, 0.0)
+    assert (ours.swap_entities, theirs.swap_entities) == (0.3, 0.0)
 
 
 def test_the_heads_of_a_pretrained_encoder_learn_faster_than_it_does() -> None:
