@@ -30,8 +30,7 @@ path = "train.jsonl"
 [[data.dev]]
 path = "dev.jsonl"
 [training]
-epochs = 8
-learning_rate = 2e-3
+epochs = 20
 """
 WITHOUT_TORCH = """
 import sys

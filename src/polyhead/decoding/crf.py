@@ -49,6 +49,8 @@ class LinearChain(Viterbi):
         steps = learned(self.transitions, (self.outputs, self.outputs), like=scores)
         return (_log_partition(scores, mask, steps) - _score(scores, mask, steps, gold=gold)).sum()
 
+    # Logits that are no numbers give confidences that are none; who made them is to complain.
+    @np.errstate(invalid="ignore")
     def decode(self, logits: Floats, batch: TokenBatch) -> list[tuple[Span, ...]]:
         """Turn logits into spans; a span's confidence is the probability that it stands there exactly so."""
         words = words_of(batch)

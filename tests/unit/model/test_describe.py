@@ -49,7 +49,8 @@ def test_heads_are_described_layer_by_layer(make_model: Make) -> None:
     assert topic.parameters == 24 * 12 + 12 + 12 * 4 + 4
     assert (entities.name, entities.kind, entities.level, entities.labels) == ("entities", "entities", "words", 4)
     assert entities.head == "Dropout(0.1), Linear(32, 9)"
-    assert entities.parameters == 32 * 9 + 9
+    # The layer, and how well each tag follows each.
+    assert entities.parameters == 32 * 9 + 9 + 9 * 9
 
 
 def test_separate_models_cost_an_encoder_each(make_model: Make) -> None:
