@@ -25,6 +25,7 @@ from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import parse_recipe
 from polyhead.registry import find, kinds
 from polyhead.spans import Span
+from polyhead.tasks.base import Task
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
 from polyhead.text.tokens import TextTokenizer
@@ -42,52 +43,61 @@ def cases() -> dict[str, dict[str, Any]]:
     return found
 
 
-def measure(balancing: dict[str, Any], *, steps: int, layers: int, width: int) -> dict[str, float]:
-    """Time one kind in this process: CPU seconds of a step, and the highest memory in MiB."""
-    torch.set_num_threads(1)
+TASKS: dict[str, Task] = {
+    "topic": Classification(labels=tuple("abcd")),
+    "mood": Classification(labels=tuple("xyz")),
+    "people": Entities(labels=("PERSON",), decoder="viterbi"),
+}
+
+
+def make_model(*, layers: int, width: int) -> MultiTaskModel:
+    """Make a model of random weights over 2,000 words."""
     torch.manual_seed(0)
     words = {f"w{number}": number for number in range(2000)}
     raw = Tokenizer(models.WordLevel(words, unk_token="w0"))  # noqa: S106  a piece of text
     raw.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = TextTokenizer(raw, max_tokens=128, padding_id=0, filler_id=0)
-    encoder = BertModel(
-        BertConfig(
-            vocab_size=2000,
-            hidden_size=width,
-            num_hidden_layers=layers,
-            num_attention_heads=4,
-            intermediate_size=4 * width,
-        ),
-        add_pooling_layer=False,
+    configuration = BertConfig(
+        vocab_size=2000,
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        intermediate_size=4 * width,
     )
-    tasks = {
-        "topic": Classification(labels=tuple("abcd")),
-        "mood": Classification(labels=tuple("xyz")),
-        "people": Entities(labels=("PERSON",)),
-    }
-    document = {
-        "encoder": {"name": "none"},
-        "tasks": {name: {"kind": task.kind, "labels": list(task.known_labels)} for name, task in tasks.items()},
-        "data": {"train": [{"path": "none"}]},
-        "balancing": balancing,
-    }
-    recipe = parse_recipe(document, folder=Path(), source="benchmark")
-    model = MultiTaskModel(encoder=encoder, tokenizer=tokenizer, tasks=tasks, pooling="mean", projection=None)
+    encoder = BertModel(configuration, add_pooling_layer=False)
+    return MultiTaskModel(encoder=encoder, tokenizer=tokenizer, tasks=TASKS, pooling="mean", projection=None)
+
+
+def make_batch(tokenizer: TextTokenizer) -> Labelled:
+    """Make 32 texts of 32 words, each labelled for every task."""
     generator = np.random.default_rng(0)
     texts = [" ".join(f"w{word}" for word in generator.integers(1, 2000, 32)) for _ in range(32)]
     batch = tokenizer.batch(tokenizer.tokenize(texts, words=True))
-    values = {
+    values: dict[str, list[Any]] = {
         "topic": [str(label) for label in generator.choice(list("abcd"), 32)],
         "mood": [str(label) for label in generator.choice(list("xyz"), 32)],
         "people": [(Span(0, text.index(" "), "PERSON", text[: text.index(" ")]),) for text in texts],
     }
-    targets = {name: task.targets(values[name], batch) for name, task in tasks.items()}
+    targets = {name: task.targets(values[name], batch) for name, task in TASKS.items()}
     rows, tokens = batch.ids.shape
-    of = {name: Targets(found, tasks[name].observed(found), 0, rows, tokens) for name, found in targets.items()}
-    part = Labelled(batch, None, of)
-    accelerator = Accelerator(cpu=True)
+    of = {name: Targets(found, TASKS[name].observed(found), 0, rows, tokens) for name, found in targets.items()}
+    return Labelled(batch, None, of)
+
+
+def measure(balancing: dict[str, Any], *, steps: int, layers: int, width: int) -> dict[str, float]:
+    """Time one kind in this process: CPU seconds of a step, and the highest memory in MiB."""
+    torch.set_num_threads(1)
+    document = {
+        "encoder": {"name": "none"},
+        "tasks": {name: {"kind": task.kind} for name, task in TASKS.items()},
+        "data": {"train": [{"path": "none"}]},
+        "balancing": balancing,
+    }
+    recipe = parse_recipe(document, folder=Path(), source="benchmark").with_tasks(TASKS)
+    model = make_model(layers=layers, width=width)
+    part = make_batch(model.tokenizer)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-    gradients = Gradients(model, model, recipe=recipe, accelerator=accelerator)
+    gradients = Gradients(model, model, recipe=recipe, accelerator=Accelerator(cpu=True))
     times: list[float] = []
     for step in range(steps + 2):
         begin = time.process_time()
