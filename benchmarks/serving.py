@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from serving_load import Report, closed_loop, mixed_texts, open_loop, request_by
 from serving_processes import free_port, made, polyhead_command, rivals, running
 
 CLIENTS = 32
+COMPARED = 500
 Running = tuple[int, psutil.Process]
 
 
@@ -108,8 +110,13 @@ def steady(predictor: Any, texts: Sequence[str], port: int, rate: float, seconds
     print(f"    statuses {_counted(report)}")
 
 
-def overload(texts: Sequence[str], port: int, rate: float, *, seconds: float, process: psutil.Process) -> None:
-    """Ask twice as much as the server can do, and see what it refuses, what it keeps, and how soon it is well again."""
+def overload(predictor: Any, texts: Sequence[str], served: Running, rate: float, seconds: float) -> bool:
+    """Ask twice as much as the server can do, and see what it refuses, what it keeps, and how soon it is well again.
+
+    Returns:
+        Whether every request was answered 200 or 503, and a sample of the answers is what the predictor says.
+    """
+    port, process = served
     memory: list[int] = []
     count = int(2 * rate * seconds)
 
@@ -125,7 +132,9 @@ def overload(texts: Sequence[str], port: int, rate: float, *, seconds: float, pr
         return report
 
     report = asyncio.run(watched())
-    print(f"200 % for {seconds:.0f} s: statuses {_counted(report)}")
+    wrong = wrong_answers(predictor, texts, report)
+    sound = not wrong and set(report.statuses) <= {200, 503}
+    print(f"200 % for {seconds:.0f} s: statuses {_counted(report)}; {wrong} of {COMPARED} answers differ")
     ratio_line("    answered / what it can do", [report.rate() / rate], ">= 0.9")
     ratio_line("    seconds: p99 of the answered (the queue's limit is 5)", [report.percentile(0.99)], "< 5")
     ratio_line("    seconds: p99 of the refused", [report.percentile(0.99, 503)], "<= 0.1")
@@ -134,10 +143,20 @@ def overload(texts: Sequence[str], port: int, rate: float, *, seconds: float, pr
     time.sleep(2)
     after = asyncio.run(closed_loop(port, asked(texts[:100]), clients=1))
     ratio_line("    seconds: p99 of one client, two seconds later", [after.percentile(0.99)], "as before")
+    return sound
 
 
-def exact(predictor: Any, texts: Sequence[str], port: int, *, count: int, seed: int) -> None:
-    """Ask in mixed shapes, and compare every answer with the predictor's."""
+def wrong_answers(predictor: Any, texts: Sequence[str], report: Report) -> int:
+    """Compare some of the answers to the texts, asked over and over, with the predictor's."""
+    answered = [number for number, body in sorted(report.bodies.items()) if body.startswith(b'{"answers"')]
+    chosen = answered[:: max(1, len(answered) // COMPARED)][:COMPARED]
+    wanted = predictor.predict([texts[number % len(texts)] for number in chosen])
+    found = [json.loads(report.bodies[number])["answers"] for number in chosen]
+    return sum(not alike(each, [answer.to_json()]) for each, answer in zip(found, wanted, strict=True))
+
+
+def exact(predictor: Any, texts: Sequence[str], port: int, *, count: int, seed: int) -> bool:
+    """Ask in mixed shapes, compare every answer with the predictor's, and tell whether all are right."""
     choose, tasks = random.Random(seed), list(predictor.tasks)
     wrong = 0
     for begin in range(0, count, 2000):
@@ -151,6 +170,7 @@ def exact(predictor: Any, texts: Sequence[str], port: int, *, count: int, seed: 
             wanted = [answer.to_json() for answer in predictor.predict(some, names)]
             wrong += report.bodies[number] == b"" or not alike(json.loads(report.bodies[number])["answers"], wanted)
     print(f"{count:,} requests of mixed shape: {wrong} answers differ from the predictor's (numbers to 4 decimals)")
+    return not wrong
 
 
 def alike(found: Any, wanted: Any) -> bool:
@@ -195,11 +215,13 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        measure(chosen.model or made(chosen.shape, place), parts, chosen, stack)
+        sound = measure(chosen.model or made(chosen.shape, place), parts, chosen, stack)
+    if not sound:
+        sys.exit("FAILED: an answer was wrong, or a status neither 200 nor 503.")
 
 
-def measure(model: Path, parts: Sequence[str], chosen: argparse.Namespace, stack: ExitStack) -> None:
-    """Start the servers and measure the parts that were asked for."""
+def measure(model: Path, parts: Sequence[str], chosen: argparse.Namespace, stack: ExitStack) -> bool:
+    """Start the servers, measure the parts that were asked for, and tell whether every answer was right."""
     import polyhead
 
     predictor: Any = polyhead.load(model)
@@ -211,7 +233,7 @@ def measure(model: Path, parts: Sequence[str], chosen: argparse.Namespace, stack
     for rival, words in rivals() if "rivals" in parts else ():
         other = free_port()
         servers[rival] = (other, stack.enter_context(running([*words, str(model), str(other)], other)))
-    rate = 0.0
+    rate, sound = 0.0, True
     if {"throughput", "rivals", "open", "overload"} & set(parts):
         rate = throughput(predictor, texts, servers, chosen.rounds)
     if "latency" in parts:
@@ -219,9 +241,10 @@ def measure(model: Path, parts: Sequence[str], chosen: argparse.Namespace, stack
     if "open" in parts:
         steady(predictor, texts, port, rate, chosen.open)
     if "overload" in parts:
-        overload(texts, port, rate, seconds=chosen.overload, process=process)
+        sound = overload(predictor, texts, (port, process), rate, chosen.overload)
     if "exact" in parts:
-        exact(predictor, texts, port, count=chosen.exact, seed=chosen.seed)
+        sound &= exact(predictor, texts, port, count=chosen.exact, seed=chosen.seed)
+    return sound
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Batcher:
         self._meter = meter
         self._pace = Pace(workers)
         self._workers = workers
+        self._budget = budget
         self._changed = Condition()
         self._raw: deque[Job] = deque()
         self._raw_texts = 0
@@ -100,11 +101,14 @@ class Batcher:
             with self._changed:
                 while not (self._raw or self._waiting or self._stopping):
                     self._idle += 1
+                    self._pace.watch(perf_counter(), busy=False)
                     self._changed.wait()
                     self._idle -= 1
                 if self._stopping:
                     return
-                late = self._late(perf_counter())
+                now = perf_counter()
+                self._pace.watch(now, busy=not self._idle)
+                late = self._late(now)
                 job = self._raw.popleft() if self._raw else None
                 if job is not None:
                     self._count_raw(job, -1)
@@ -126,10 +130,13 @@ class Batcher:
         return batch
 
     def _late(self, now: float) -> list[Job]:
-        """Take out the jobs that have waited too long and are not begun."""
+        """Take out the jobs that are not begun and would not be answered in time if they were now."""
         late: list[Job] = []
+        allowed = self._limits.queue_seconds
+        # A model so slow that one pass takes all of it still answers when nothing else is there.
+        longest = max(allowed - self._pace.cost.seconds(self._budget), allowed * MARGIN)
         while (oldest := self._waiting.oldest()) and not oldest.owner.begun:
-            if now - oldest.since <= self._limits.queue_seconds:
+            if now - oldest.since <= longest:
                 break
             late.append(oldest.owner)
             self._waiting.drop(oldest.owner)
@@ -169,7 +176,7 @@ class Batcher:
             return
         self._meter.see_pass(timing)
         with self._changed:
-            self._pace.learn(timing.tokens, timing.run + timing.decode)
+            self._pace.depart(perf_counter(), timing.tokens, timing.run + timing.decode)
             self._pace.learn_cost(timing.padded, timing.worker)
             for item in batch:
                 item.owner.missing -= 1

@@ -15,7 +15,7 @@ class Limits:
         texts: texts of a request; more is 422.
         characters: characters of a text; more is 422. They are counted before tokenizing, which is slow.
         queue_texts: texts that wait at once; more is 503.
-        queue_seconds: the longest wait before a request's first text is begun; longer is 503.
+        queue_seconds: the longest time until a request's first pass has ended; longer is 503.
         request_seconds: the longest time for an answer; longer is 504.
         header_seconds: the longest time for a request's head; longer closes the connection.
         body_seconds: the longest time for a body, or between two pieces of a stream; longer is 408.

@@ -1,12 +1,16 @@
 """How fast the workers are: how long a text that comes now will wait, and what a pass costs beside its tokens."""
 
 from dataclasses import dataclass
+from math import exp
 
-MEMORY = 0.9
-"""How much of the known speed is kept when a pass has been timed."""
+SPEED_SECONDS = 2.0
+"""Busy seconds after which what was known of the speed weighs a third."""
+
+GUESSED_SECONDS = 0.25
+"""Busy seconds for which the speed of the first pass stands in."""
 
 LONG_MEMORY = 0.99
-"""The same for the cost of a pass, which is found from passes of many sizes."""
+"""How much of the known cost of a pass is kept when a further one has been timed."""
 
 PASSES_NEEDED = 20
 """Passes after which their cost is believed to be known."""
@@ -36,7 +40,10 @@ class PassCost:
 
 
 class Pace:
-    """The speed of the workers, learned from each pass.
+    """The speed of the workers and the cost of a pass, learned as they work.
+
+    The speed is what departs while every worker is busy, by the clock: tokenizing, the event loop's share of the cores
+    and whatever else runs there are in it, so that a wait can be promised.
 
     Args:
         workers: how many run at once.
@@ -44,21 +51,36 @@ class Pace:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._tokens_a_second = 0.0
+        self._busy_since: float | None = None
+        self._tokens = self._seconds = 0.0
         self._passes = 0
         self._weight = self._x = self._y = self._xx = self._xy = 0.0
         self.cost = PassCost()
 
-    def learn(self, tokens: int, seconds: float) -> None:
-        """Take in one pass of one worker.
+    def watch(self, now: float, *, busy: bool) -> None:
+        """Learn whether every worker has something to do from now on."""
+        if not busy:
+            self._busy_since = None
+        elif self._busy_since is None:
+            self._busy_since = now
+
+    def depart(self, now: float, tokens: int, seconds: float) -> None:
+        """Take in a pass that has ended.
 
         Args:
+            now: the time on the clock of `watch`.
             tokens: real tokens of the batch.
-            seconds: from its begin until its answers were written, by the clock.
+            seconds: that the pass took by the clock; it guesses at the speed until more is known.
         """
-        speed = tokens / max(seconds, 1e-6)
-        known = self._tokens_a_second
-        self._tokens_a_second = MEMORY * known + (1 - MEMORY) * speed if known else speed
+        if not self._seconds:
+            self._seconds = GUESSED_SECONDS
+            self._tokens = GUESSED_SECONDS * self._workers * tokens / max(seconds, 1e-6)
+        if self._busy_since is None:
+            return
+        kept = exp((self._busy_since - now) / SPEED_SECONDS)
+        self._seconds = kept * self._seconds + now - self._busy_since
+        self._tokens = kept * self._tokens + tokens
+        self._busy_since = now
 
     def learn_cost(self, padded: int, seconds: float) -> None:
         """Take in what one pass cost its worker: a straight line through the last hundred or so tells the fixed part.
@@ -78,9 +100,9 @@ class Pace:
 
     def seconds_for(self, tokens: int, characters: int = 0) -> float:
         """Estimate the time for work that waits; 0 before the first pass."""
-        if not self._tokens_a_second:
+        if not self._tokens:
             return 0.0
-        return (tokens + characters / CHARACTERS_A_TOKEN) / (self._tokens_a_second * self._workers)
+        return (tokens + characters / CHARACTERS_A_TOKEN) * self._seconds / self._tokens
 
     def _fitted(self) -> PassCost:
         mean, seconds = self._x / self._weight, self._y / self._weight

@@ -46,12 +46,14 @@ class WaitingTexts(Generic[Owner]):
     """Texts sorted by length, handed out by the highest ratio of their wait to the time that they need.
 
     So short texts go before long ones that came with them, and long ones that have waited go before short ones that
-    have not; a bounded age keeps any from waiting for ever. Batches of similar lengths waste little on padding.
+    have not. Batches of similar lengths waste little on padding. A bounded age keeps any text from waiting much longer
+    than its place in the queue says: with a long queue the popular lengths would otherwise be company of others soon
+    after they came, and the rare ones would wait for twice the average.
     Not safe for threads: the batcher holds its lock around each call.
 
     Args:
         budget: padded tokens of a batch; a longer text makes a batch of its own.
-        age_seconds: after which a text goes first.
+        age_seconds: after which a text goes first, and by which no text that goes before another may be younger.
 
     Reference:
         Brinch Hansen 1971, Short-term scheduling in multiprogramming systems, https://doi.org/10.1145/800212.806509
@@ -62,6 +64,7 @@ class WaitingTexts(Generic[Owner]):
         self._age_seconds = age_seconds
         self._lines: dict[Hashable, list[tuple[int, int, WaitingText[Owner]]]] = {}
         self._arrivals: deque[tuple[int, WaitingText[Owner]]] = deque()
+        self._young: deque[tuple[int, WaitingText[Owner]]] = deque()
         self._numbers = count()
         self.texts = 0
         self.tokens = 0
@@ -72,9 +75,9 @@ class WaitingTexts(Generic[Owner]):
     def add(self, items: Iterable[WaitingText[Owner]]) -> None:
         """Let texts wait."""
         for item in items:
-            number = next(self._numbers)
-            insort(self._lines.setdefault(item.line, []), (item.tokens, number, item))
-            self._arrivals.append((number, item))
+            arrival = (next(self._numbers), item)
+            self._arrivals.append(arrival)
+            self._young.append(arrival)
             self.texts += 1
             self.tokens += item.tokens
 
@@ -96,6 +99,7 @@ class WaitingTexts(Generic[Owner]):
         if oldest is None:
             return []
         cost = cost or PassCost()
+        self._let_choose(oldest)
         line = self._lines[oldest.line]
         share = max(ceil(LEAST_PASSES * cost.tokens), ceil(self.tokens / workers))
         budget = min(self._budget, share, max(ceil(MOST_PASSES * cost.tokens), LEAST_BUDGET))
@@ -111,7 +115,7 @@ class WaitingTexts(Generic[Owner]):
 
     def drop(self, owner: Owner) -> int:
         """Take out all texts of a request, and tell how many there were."""
-        dropped: list[WaitingText[Owner]] = []
+        dropped = [item for _, item in self._young if item.owner is owner]
         for name, line in self._lines.items():
             mine = [entry[2] for entry in line if entry[2].owner is owner]
             if mine:
@@ -119,6 +123,14 @@ class WaitingTexts(Generic[Owner]):
                 dropped += mine
         self._forget(dropped)
         return len(dropped)
+
+    def _let_choose(self, oldest: WaitingText[Owner]) -> None:
+        """Sort in, by their lengths, the texts that came soon enough after the oldest to go before it."""
+        latest = oldest.since + self._age_seconds
+        while self._young and (self._young[0][1].taken or self._young[0][1].since <= latest):
+            number, item = self._young.popleft()
+            if not item.taken:
+                insort(self._lines.setdefault(item.line, []), (item.tokens, number, item))
 
     def _forget(self, items: list[WaitingText[Owner]]) -> None:
         for item in items:
@@ -129,6 +141,7 @@ class WaitingTexts(Generic[Owner]):
             # Lines of models that were replaced, and arrivals that were taken, must not pile up.
             self._lines.clear()
             self._arrivals.clear()
+            self._young.clear()
 
 
 def _most_urgent(line: Sequence[tuple[int, int, WaitingText[Owner]]], now: float, cost: PassCost) -> int:

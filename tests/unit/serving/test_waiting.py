@@ -1,3 +1,5 @@
+import random
+
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -36,9 +38,31 @@ def test_a_text_that_waited_long_enough_goes_first_with_those_nearest_to_it() ->
     texts = waiting(budget=200)
     texts.add([text("old", 50)])
     texts.add(
-        [text(name, tokens, since=2.0) for name, tokens in (("new", 5), ("near", 46), ("longer", 52), ("long", 90))]
+        [text(name, tokens, since=0.9) for name, tokens in (("new", 5), ("near", 46), ("longer", 52), ("long", 90))]
     )
-    assert [item.owner for item in texts.take(2.0)] == ["near", "old", "longer"]
+    assert [item.owner for item in texts.take(1.1)] == ["near", "old", "longer"]
+
+
+def test_no_text_goes_before_one_that_came_long_before_it() -> None:
+    texts = waiting(budget=1000)
+    texts.add([text("old", 50)])
+    texts.add([text("late", 50, since=1.1), text("later", 5, since=1.2)])
+    assert [[item.owner for item in texts.take(1.3)] for _ in range(3)] == [["old"], ["later"], ["late"]]
+
+
+def test_the_wait_in_a_long_queue_is_that_of_ones_place_in_it() -> None:
+    choose, now, waits = random.Random(0), 0.0, list[float]()
+    texts = waiting(budget=256, age_seconds=0.5)
+    for _ in range(600):
+        # Work for two seconds waits all the time.
+        while texts.tokens < 2000:
+            texts.add([text("any", max(2, round(choose.lognormvariate(3.2, 0.8))), since=now)])
+        batch = texts.take(now, cost=COST)
+        now += 0.001 * sum(item.tokens for item in batch)
+        waits += [now - item.since for item in batch]
+    waits = waits[len(waits) // 4 :]
+    assert sum(waits) / len(waits) > 1.5
+    assert max(waits) < 3
 
 
 def test_short_texts_that_keep_coming_never_starve_a_long_one() -> None:
