@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ OUTSIDE = 0
 
 SEARCHED_AT_ONCE = 2**21
 """Scores that are searched together, padding included; a stretch with more is searched alone."""
+
+FAR = 1e30
+"""Stands in for what is infinite or no number, so that a search among such scores still ends with a legal sequence."""
 
 Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
@@ -133,35 +137,41 @@ def _of_like_length(lengths: Integers, *, tags: int) -> Iterator[Integers]:
 
 
 def _searched(scores: Floats, mask: Booleans, transitions: Floats) -> Integers:
-    """Search all sequences at once, word by word; `I-` has two tags that it may follow, the others have all."""
-    batch, words, tags = scores.shape
-    begin = np.arange(1, tags, 2)
-    inside, outer = begin + 1, np.concatenate([[OUTSIDE], begin])
-    # Laid out by the tag that follows, so that the best tag before is searched along the last axis.
-    step = np.ascontiguousarray(transitions[:, outer].T)
-    enter, stay = transitions[begin, inside], transitions[inside, inside]
-    total = scores[:, 0].copy() if words else np.zeros((batch, tags))
-    total[:, inside] = -np.inf
-    arrived_from, best = np.empty((words, batch, tags), dtype=np.int64), np.empty_like(total)
-    # Made once: fresh memory at each word would cost more than the sums in it.
-    reach = np.empty((batch, *step.shape), dtype=np.result_type(total, step))
-    for word in range(1, words):
-        np.add(total[:, None, :], step, out=reach)
-        before = reach.argmax(axis=2)
-        arrived_from[word][:, outer] = before
-        best[:, outer] = np.take_along_axis(reach, before[..., None], axis=2)[..., 0]
-        entering, staying = total[:, begin] + enter, total[:, inside] + stay
-        arrived_from[word][:, inside] = np.where(entering >= staying, begin, inside)
-        best[:, inside] = np.maximum(entering, staying)
-        real = mask[:, word, None]
-        arrived_from[word] = np.where(real, arrived_from[word], np.arange(tags))
-        total = np.where(real, best + scores[:, word], total)
-    chosen = np.full((batch, words), OUTSIDE)
-    current, rows = total.argmax(axis=1), np.arange(batch)
-    for word in range(words - 1, -1, -1):
+    """Search all sequences at once: the best totals forwards word by word, and back along the tags that led to them."""
+    chosen = np.full(mask.shape, OUTSIDE)
+    if not scores.size:
+        return chosen
+    totals = _best_totals(np.nan_to_num(scores, nan=-FAR, posinf=FAR, neginf=-FAR), transitions)
+    rows, last = np.arange(len(mask)), mask.sum(axis=1) - 1
+    arriving = np.where(legal_transitions(scores.shape[2] // 2), transitions, -np.inf).T.copy()
+    current = totals[last, rows].argmax(axis=1)
+    for word in range(mask.shape[1] - 1, 0, -1):
         chosen[:, word] = current
-        current = arrived_from[word, rows, current] if word else current
+        before = (totals[word - 1] + arriving[current]).argmax(axis=1)
+        current = np.where(word <= last, before, current)
+    chosen[:, 0] = current
     return np.where(mask, chosen, OUTSIDE)
+
+
+def _best_totals(scores: Floats, transitions: Floats) -> Floats:
+    """Sum up the best legal sequence that ends with each tag at each word, shape `(words, batch, tags)`."""
+    batch, words, tags = scores.shape
+    # Tags of a sort beside each other, so that each step works on slices: `O`, all `B-`, all `I-`.
+    order = np.concatenate([[OUTSIDE], np.arange(1, tags, 2), np.arange(2, tags, 2)])
+    outer = (tags + 1) // 2
+    steps = transitions[order[:, None], order]
+    # An `I-` tag has two tags that it may follow, the others have all.
+    enter, stay = steps[1:outer, outer:].diagonal(), steps[outer:, outer:].diagonal()
+    steps = np.ascontiguousarray(steps[:, None, :outer])
+    totals = np.empty((words, batch, tags), dtype=np.result_type(scores, transitions))
+    totals[:] = scores[..., order].swapaxes(0, 1)
+    totals[0, :, outer:] = -np.inf
+    # Made once: fresh memory at each word would cost more than the sums in it.
+    reach = np.empty((tags, batch, outer), dtype=totals.dtype)
+    for before, total in pairwise(totals):
+        total[:, :outer] += np.maximum.reduce(np.add(before.T[:, :, None], steps, out=reach), axis=0)
+        total[:, outer:] += np.maximum(before[:, 1:outer] + enter, before[:, outer:] + stay)
+    return totals[..., order.argsort()]
 
 
 def tag_runs(tags: Integers) -> tuple[Integers, Integers, Integers, Integers]:

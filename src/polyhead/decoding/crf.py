@@ -18,6 +18,10 @@ IMPOSSIBLE = -1e4
 """The score of an illegal step: finite, so that its gradient is zero and not a quotient of infinities."""
 
 
+LEAST_WEIGHT = 1e-150
+"""The least weight of a tag beside the best one at its word, so that no product of two is rounded to nothing."""
+
+
 @dataclass(frozen=True)
 class LinearChain(Viterbi):
     """Learned scores of tags after tags, beside those of tags at words; illegal steps are no choice.
@@ -79,19 +83,18 @@ class Marginals:
         self._scores = scores
         self._steps = np.where(legal, transitions, -np.inf)
         self._last = mask.sum(axis=1) - 1
-        self.forward = np.full(scores.shape, -np.inf)
-        self.backward = np.zeros(scores.shape)
-        words = scores.shape[1]
+        words = np.arange(scores.shape[1])
+        rows, end = np.arange(len(scores))[:, None], np.maximum(self._last, 0)[:, None]
+        # Backwards is forwards through each row from its last word on, with the steps the other way round.
+        turned = scores[rows, np.maximum(end - words, 0)]
+        starts = np.where(legal[OUTSIDE], 0.0, -np.inf)
         factors = np.exp(self._steps)
-        if words:
-            self.forward[:, 0] = np.where(legal[OUTSIDE], scores[:, 0], -np.inf)
-        for word in range(1, words):
-            reach = _summed(self.forward[:, word - 1], factors) + scores[:, word]
-            self.forward[:, word] = np.where(mask[:, word, None], reach, self.forward[:, word - 1])
-        for word in range(words - 2, -1, -1):
-            reach = _summed(scores[:, word + 1] + self.backward[:, word + 1], factors.T)
-            self.backward[:, word] = np.where(mask[:, word + 1, None], reach, 0.0)
-        self.total = np.logaddexp.reduce(self.forward[:, -1], axis=-1) if words else np.zeros(len(scores))
+        forward, ending = _summed(
+            np.stack([scores, turned]), np.stack([factors, factors.T]), np.stack([starts, np.zeros_like(starts)])
+        )
+        self.forward = forward[rows, np.minimum(words, end)]
+        self.backward = np.where(mask[..., None], (ending - turned)[rows, np.maximum(end - words, 0)], 0.0)
+        self.total = np.logaddexp.reduce(forward[rows, end][:, 0], axis=-1) if len(words) else np.zeros(len(scores))
 
     def of_tags(self) -> Floats:
         """Return the probability of each tag at each word, shape `(batch, words, tags)`."""
@@ -115,11 +118,30 @@ class Marginals:
         return np.exp(np.minimum(0.0, score - self.total[rows])).tolist()
 
 
-def _summed(logarithms: Floats, factors: Floats) -> Floats:
-    """Sum over the tags before, shape `(batch, tags)`: a product of matrices, which is far cheaper than logarithms."""
-    highest = logarithms.max(axis=1, keepdims=True)
+def _summed(scores: Floats, factors: Floats, starts: Floats) -> Floats:
+    """Sum over all sequences that end with each tag at each word, as logarithms; two ways through the words at once.
+
+    The sums are products of matrices that are scaled at each word, which is far cheaper than logarithms.
+
+    Args:
+        scores: of tags at words, shape `(ways, batch, words, tags)`.
+        factors: of tags after tags, shape `(ways, tags, tags)`.
+        starts: added to the scores of the first word, shape `(ways, tags)`.
+    """
+    highest = scores.max(axis=-1, keepdims=True)
+    sums = np.empty((scores.shape[2], *scores.shape[:2], scores.shape[3]))
+    np.maximum(np.exp(scores - highest), LEAST_WEIGHT, out=sums.transpose(1, 2, 0, 3))
+    sums[:1] *= np.exp(starts)[:, None]
+    scales = np.empty((*sums.shape[:-1], 1))
+    for word in range(len(sums)):
+        if word:
+            sums[word] *= sums[word - 1] @ factors
+        np.add.reduce(sums[word], axis=-1, keepdims=True, out=scales[word])
+        sums[word] /= scales[word]
     with np.errstate(divide="ignore"):
-        return np.log(np.exp(logarithms - highest) @ factors) + highest
+        logarithms = np.log(sums, out=sums)
+    logarithms += np.log(scales).cumsum(axis=0)
+    return logarithms.transpose(1, 2, 0, 3) + highest.cumsum(axis=2)
 
 
 def _log_partition(scores: "Tensor", mask: "Tensor", steps: "Tensor") -> "Tensor":
