@@ -4,6 +4,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +24,7 @@ from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import parse_recipe
 
 TEXTS = ["Fetch Rewards is America's number one app", "", "🙂 Zoë opened a café", "東京", "word " * 300]
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "serving.md"
 HUB = """
 import json, sys
 from huggingface_hub import InferenceClient
@@ -107,6 +110,19 @@ def test_hugging_faces_own_client_works(base: str) -> None:
     width, label = json.loads(done.stdout)
     assert width == 32
     assert label in {"a", "b", "c"}
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is a program of its own")
+def test_the_commands_of_the_documentation_get_an_answer(base: str, tmp_path: Path) -> None:
+    lines = DOCUMENTATION.read_text().splitlines()
+    commands = [line.replace("127.0.0.1:8000", base) for line in lines if line.startswith("curl ")]
+    (tmp_path / "texts.jsonl").write_text('{"text": "Ada slept"}\n')
+    assert len(commands) == 2
+    for command in commands:
+        words = [*shlex.split(command), "--silent", "--fail"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, command
+        assert "topic" in done.stdout
 
 
 def test_a_folder_that_is_no_model_ends_the_program_with_one_block(tmp_path: Path) -> None:
