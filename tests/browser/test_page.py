@@ -196,6 +196,23 @@ def test_a_file_becomes_a_table_of_answers_to_download(open_page: Open, name: st
     assert [json.loads(line)["text"] for line in lines] == ['Ada, in "Paris"', "soup"]
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_table_of_answers_fits_its_place_and_stays_a_table(open_page: Open, width: int) -> None:
+    page = open_page(width=width)
+    texts = "Ada had soup in Paris and then went home again\n" + "word" * 40
+    page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": texts.encode()})
+    page.wait_for_selector("#download:not([hidden])")
+    assert page.evaluate(
+        "(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)(document.querySelector('.scroll'))"
+    )
+    assert page.get_by_role("table").get_by_role("row").count() == 3
+    assert page.get_by_role("row").nth(1).get_by_role("cell").count() == 5
+    # Labels are not broken up: each stands on one line, with its certainty.
+    assert page.locator("#table td[data-task=topic]").first.bounding_box()["height"] < 40
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"table-{width}.png", full_page=True)
+
+
 def test_a_file_can_be_dropped(open_page: Open) -> None:
     page = open_page()
     page.evaluate(

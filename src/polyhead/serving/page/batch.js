@@ -7,12 +7,16 @@ const TEXTS_A_REQUEST = 32;
 const ROWS_SHOWN = 500;
 
 function head(table, names) {
-  table.replaceChildren(element("thead", {}, element("tr", {}, ...["#", "text", ...names].map((name) => element("th", { scope: "col" }, name)))), element("tbody"));
+  // Narrow screens lay the rows out as blocks, after which only roles tell that this is a table.
+  const titles = ["#", "text", ...names].map((name) => element("th", { scope: "col", role: "columnheader" }, name));
+  const row = element("tr", { role: "row" }, ...titles);
+  table.replaceChildren(element("thead", { role: "rowgroup" }, row), element("tbody", { role: "rowgroup" }));
 }
 
 function show(table, number, answer, names) {
-  const cells = names.map((name) => element("td", { dir: "auto" }, brief(answer.tasks[name])));
-  table.tBodies[0].append(element("tr", {}, element("td", {}, String(number)), element("td", { dir: "auto" }, answer.text), ...cells));
+  const cells = names.map((name) => element("td", { dir: "auto", role: "cell", "data-task": name }, brief(answer.tasks[name])));
+  const text = element("td", { dir: "auto", role: "cell" }, answer.text);
+  table.tBodies[0].append(element("tr", { role: "row" }, element("td", { role: "cell" }, String(number)), text, ...cells));
 }
 
 async function patiently(path, document, signal) {

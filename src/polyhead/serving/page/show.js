@@ -109,7 +109,7 @@ export function shown(answer, described) {
 export function brief(task) {
   if (task.spans) return task.spans.map((span) => `${span.text} (${span.label})`).join(", ");
   if (task.labels) return task.labels.join(", ");
-  if ("label" in task) return `${task.label} ${Math.round(100 * task.confidence)} %`;
+  if ("label" in task) return `${task.label} ${Math.round(100 * task.confidence)}\u00a0%`;
   if ("value" in task) return String(task.value);
   return task.vector ? `${task.vector.length} numbers` : JSON.stringify(task);
 }
