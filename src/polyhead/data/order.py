@@ -108,8 +108,9 @@ class EpochOrder:
     def __init__(
         self, labelled: Booleans, task_names: Sequence[str], *, seed: int, mix: bool = True, turns: bool = False
     ) -> None:
-        self._seed, self._mix, self._turns = seed, mix, turns
-        self._task_names = tuple(task_names)
+        self.mix = mix
+        self._seed, self._turns = seed, turns
+        self.task_names = tuple(task_names)
         self._task_rows: Integers = labelled.sum(axis=0)
         if mix:
             self._groups = _groups(labelled)
@@ -117,6 +118,15 @@ class EpochOrder:
         else:
             self._groups = [np.flatnonzero(column) for column in labelled.T if column.any()]
             self._members = np.eye(labelled.shape[1], dtype=bool)[labelled.any(axis=0)]
+
+    @property
+    def most_labels(self) -> int:
+        """Count the tasks that learn from one row of a batch, at most."""
+        return int(self._members.sum(axis=1).max(initial=0))
+
+    def labelled_rows(self) -> Integers:
+        """List the rows that are labelled for anything, each once."""
+        return np.unique(np.concatenate(self._groups, dtype=np.int64))
 
     def first(self, shares: Mapping[str, float]) -> Epoch:
         """Return the beginning of the first epoch."""
@@ -140,13 +150,13 @@ class EpochOrder:
             lengths: tokens of each row, shape `(rows,)`.
             budget: rows times longest row of a batch; a longer row makes a batch of its own.
         """
-        if self._mix:
-            batches = [Draw(rows, self._task_names) for rows in _cut(self.rows(epoch), lengths, budget)]
+        if self.mix:
+            batches = [Draw(rows, self.task_names) for rows in _cut(self.rows(epoch), lengths, budget)]
             return [batches[i] for i in self._generator(_Purpose.BATCHES, epoch.number).permutation(len(batches))]
         parts: list[list[Draw]] = []
         for group, drawn in enumerate(self._drawn(epoch)):
             shuffled = self._generator(_Purpose.EPOCH, epoch.number, group).permutation(drawn)
-            names = (self._task_names[int(self._members[group].argmax())],)
+            names = (self.task_names[int(self._members[group].argmax())],)
             cut = [Draw(rows, names) for rows in _cut(shuffled, lengths, budget)]
             parts.append([cut[i] for i in self._generator(_Purpose.BATCHES, epoch.number, group).permutation(len(cut))])
         every = [draw for part in parts for draw in part]
@@ -162,16 +172,16 @@ class EpochOrder:
         draws = (self._members * self._draws(epoch.shares)[:, None]).sum(axis=0)
         return [
             TaskShare(name, int(rows), float(drawn / draws.sum()), float(drawn / max(1, rows)))
-            for name, rows, drawn in zip(self._task_names, self._task_rows, draws, strict=True)
+            for name, rows, drawn in zip(self.task_names, self._task_rows, draws, strict=True)
         ]
 
     def task_rows(self) -> dict[str, int]:
         """Count the rows labelled for each task."""
-        return dict(zip(self._task_names, map(int, self._task_rows), strict=True))
+        return dict(zip(self.task_names, map(int, self._task_rows), strict=True))
 
     def _draws(self, shares: Mapping[str, float]) -> Integers:
         """Count the draws from each group in an epoch."""
-        ratio = np.array([shares[name] for name in self._task_names]) / np.maximum(1, self._task_rows)
+        ratio = np.array([shares[name] for name in self.task_names]) / np.maximum(1, self._task_rows)
         rates = (self._members * ratio).sum(axis=1) / self._members.sum(axis=1)
         return _whole(rates, np.array([len(rows) for rows in self._groups]))
 
