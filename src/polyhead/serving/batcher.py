@@ -180,11 +180,13 @@ class Batcher:
             self._pace.learn_cost(timing.padded, timing.worker)
             for item in batch:
                 item.owner.missing -= 1
-            whole = [owner for owner in {item.owner for item in batch} if not owner.missing]
+            whole = [owner for owner in {item.owner for item in batch} if not owner.missing and not owner.done]
+            for job in whole:
+                job.done = True
         for job in whole:
-            self._finish(job)
+            job.deliver(job)
 
-    def _finish(self, job: Job, failure: RefusedError | None = None) -> None:
+    def _finish(self, job: Job, failure: RefusedError) -> None:
         with self._changed:
             if job.done:
                 return
