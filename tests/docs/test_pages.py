@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from polyhead.cli.app import application
+from polyhead.cli.commands import application
 from polyhead.recipe import DataSource, EncoderSettings, TrainingSettings
 from polyhead.registry import find, kinds
 from polyhead.sampling.temperature import Temperature
