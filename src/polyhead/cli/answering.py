@@ -1,5 +1,6 @@
 """`polyhead predict`: answers about texts."""
 
+import gc
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +28,9 @@ def answer(question: Question) -> None:
         message = f"predict needs texts, or `--input` with a file of them. Found {found}."
         raise UsageError(message)
     predictor = loading.load(question.model, engine=question.engine, threads=question.threads)
+    # From here on there is garbage, and what is there already will stay to the end.
+    gc.freeze()
+    gc.enable()
     names = None if question.tasks is None else [name.strip() for name in question.tasks.split(",")]
     if source is not None:
         _answer_file(predictor, names, source=source, output=output)
