@@ -9,6 +9,8 @@ from transformers import PreTrainedModel
 
 from polyhead.export import layers
 from polyhead.export.graph import Graph
+from polyhead.export.layout import Layout, laid_out
+from polyhead.runtime.names import TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +42,16 @@ def bert_states(graph: Graph, encoder: PreTrainedModel, separator: int | None) -
     settings = encoder.config
     if not _is_plain(settings):
         return None
-    words = layers.embedded(graph, parts.word_embeddings.weight, name="encoder.words")
-    types = layers.type_states(graph, parts.token_type_embeddings.weight, separator)
-    positions = layers.position_states(graph, parts.position_embeddings.weight)
+    layout = laid_out(graph)
+    words = layers.embedded(graph, parts.word_embeddings.weight, layout.ids(), name="encoder.words")
+    types = layers.type_states(layout, parts.token_type_embeddings.weight, separator)
+    positions = layers.position_states(layout, parts.position_embeddings.weight)
     states = layers.total(graph, words, positions, types)
     states = layers.normalized(graph, states, parts.LayerNorm, name="encoder.embeddings.norm")
     widened: Any = getattr(encoder, "embeddings_project", None)
     if widened is not None:
         states = layers.linear(graph, states, widened, name="encoder.embeddings.widen")
-    return _layers(graph, states, encoder, _bert_layers(encoder), activation=settings.hidden_act)
+    return _layers(layout, states, encoder, _bert_layers(encoder), activation=settings.hidden_act)
 
 
 def roberta_states(graph: Graph, encoder: PreTrainedModel, separator: int | None) -> str | None:
@@ -57,16 +60,17 @@ def roberta_states(graph: Graph, encoder: PreTrainedModel, separator: int | None
     settings = encoder.config
     if not _is_plain(settings):
         return None
+    layout = laid_out(graph)
     padding = graph.whole(int(parts.padding_idx))
-    real = graph.add("Cast", graph.add("Not", graph.add("Equal", "input_ids", padding)), attributes={"to": 7})
+    real = graph.add("Cast", graph.add("Not", graph.add("Equal", TOKENS, padding)), attributes={"to": 7})
     places = graph.add("Mul", graph.add("CumSum", real, graph.whole(1)), real)
-    table = parts.position_embeddings.weight
-    positions = layers.embedded(graph, table, name="encoder.positions", ids=graph.add("Add", places, padding))
-    words = layers.embedded(graph, parts.word_embeddings.weight, name="encoder.words")
-    types = layers.type_states(graph, parts.token_type_embeddings.weight, separator)
+    places = layout.pack_numbers(graph.add("Add", places, padding))
+    positions = layers.embedded(graph, parts.position_embeddings.weight, places, name="encoder.positions")
+    words = layers.embedded(graph, parts.word_embeddings.weight, layout.ids(), name="encoder.words")
+    types = layers.type_states(layout, parts.token_type_embeddings.weight, separator)
     states = layers.total(graph, words, positions, types)
     states = layers.normalized(graph, states, parts.LayerNorm, name="encoder.embeddings.norm")
-    return _layers(graph, states, encoder, _bert_layers(encoder), activation=settings.hidden_act)
+    return _layers(layout, states, encoder, _bert_layers(encoder), activation=settings.hidden_act)
 
 
 def distilbert_states(graph: Graph, encoder: PreTrainedModel, separator: int | None) -> str | None:  # noqa: ARG001
@@ -74,10 +78,11 @@ def distilbert_states(graph: Graph, encoder: PreTrainedModel, separator: int | N
     parts: Any = encoder.embeddings
     if encoder.config.activation not in layers.ACTIVATIONS:
         return None
-    words = layers.embedded(graph, parts.word_embeddings.weight, name="encoder.words")
-    states = layers.total(graph, words, layers.position_states(graph, parts.position_embeddings.weight))
+    layout = laid_out(graph)
+    words = layers.embedded(graph, parts.word_embeddings.weight, layout.ids(), name="encoder.words")
+    states = layers.total(graph, words, layers.position_states(layout, parts.position_embeddings.weight))
     states = layers.normalized(graph, states, parts.LayerNorm, name="encoder.embeddings.norm")
-    return _layers(graph, states, encoder, _distilbert_layers(encoder), activation=encoder.config.activation)
+    return _layers(layout, states, encoder, _distilbert_layers(encoder), activation=encoder.config.activation)
 
 
 def _is_plain(settings: Any) -> bool:  # noqa: ANN401  a configuration of transformers
@@ -115,19 +120,20 @@ def _distilbert_layers(encoder: Any) -> Iterator[Layer]:  # noqa: ANN401  the mo
         )
 
 
-def _layers(graph: Graph, states: str, encoder: PreTrainedModel, parts: Iterator[Layer], *, activation: str) -> str:
+def _layers(layout: Layout, states: str, encoder: PreTrainedModel, parts: Iterator[Layer], *, activation: str) -> str:
+    graph = layout.graph
     mask = layers.key_mask(graph)
     for number, layer in enumerate(parts):
         name = f"encoder.{number}"
-        query = layers.linear(graph, states, layer.query, name=f"{name}.query")
-        key = layers.linear(graph, states, layer.key, name=f"{name}.key")
-        value = layers.linear(graph, states, layer.value, name=f"{name}.value")
+        query = layout.spread(layers.linear(graph, states, layer.query, name=f"{name}.query"))
+        key = layout.spread(layers.linear(graph, states, layer.key, name=f"{name}.key"))
+        value = layout.spread(layers.linear(graph, states, layer.value, name=f"{name}.value"))
         seen = layers.attended(graph, (query, key, value), heads=encoder.config.num_attention_heads, mask=mask)
-        seen = layers.linear(graph, seen, layer.attended, name=f"{name}.attended")
+        seen = layers.linear(graph, layout.pack(seen), layer.attended, name=f"{name}.attended")
         states = layers.total(graph, states, seen)
         states = layers.normalized(graph, states, layer.attention_norm, name=f"{name}.attention_norm")
         wide = layers.linear(graph, states, layer.widen, name=f"{name}.widen")
         narrow = graph.add(layers.ACTIVATIONS[activation], wide)
         narrow = layers.linear(graph, narrow, layer.narrow, name=f"{name}.narrow")
         states = layers.normalized(graph, layers.total(graph, states, narrow), layer.norm, name=f"{name}.norm")
-    return states
+    return layout.spread(states)

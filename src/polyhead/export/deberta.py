@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnx import TensorProto
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
 from polyhead.export import layers
 from polyhead.export.graph import Graph
+from polyhead.export.layout import Layout, laid_out
+from polyhead.runtime.names import MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,13 @@ def deberta_states(graph: Graph, encoder: PreTrainedModel, separator: int | None
     settings = encoder.config
     if not _is_known(settings):
         return None
-    visible = graph.add("Unsqueeze", layers.float_mask(graph), graph.integers(2))
-    first = states = _embeddings(graph, model.embeddings, visible, separator=separator)
+    layout = laid_out(graph)
+    first = states = _embeddings(layout, model.embeddings, separator=separator)
     positions = _positions(graph, model.encoder, limit=settings.max_position_embeddings)
     mask = layers.key_mask(graph)
     for number, layer in enumerate(model.encoder.layer):
         name = f"encoder.{number}"
-        seen = _attention(graph, states, layer.attention.self, positions, mask=mask, name=name)
+        seen = _attention(layout, states, layer.attention.self, positions, mask=mask, name=name)
         seen = layers.linear(graph, seen, layer.attention.output.dense, name=f"{name}.attended")
         states = layers.total(graph, states, seen)
         states = layers.normalized(graph, states, layer.attention.output.LayerNorm, name=f"{name}.attention_norm")
@@ -60,8 +63,8 @@ def deberta_states(graph: Graph, encoder: PreTrainedModel, separator: int | None
         states = layers.total(graph, states, narrow)
         states = layers.normalized(graph, states, layer.output.LayerNorm, name=f"{name}.norm")
         if number == 0 and model.encoder.conv is not None:
-            states = _convolution(graph, model.encoder.conv, first=first, states=states, visible=visible)
-    return states
+            states = _convolution(layout, model.encoder.conv, first=first, states=states)
+    return layout.spread(states)
 
 
 def _is_known(settings: Any) -> bool:  # noqa: ANN401  a configuration of transformers
@@ -73,16 +76,16 @@ def _is_known(settings: Any) -> bool:  # noqa: ANN401  a configuration of transf
     return settings.hidden_act in layers.ACTIVATIONS and known and whole and kinds
 
 
-def _embeddings(graph: Graph, parts: Any, visible: str, *, separator: int | None) -> str:  # noqa: ANN401
-    states = layers.embedded(graph, parts.word_embeddings.weight, name="encoder.words")
+def _embeddings(layout: Layout, parts: Any, *, separator: int | None) -> str:  # noqa: ANN401
+    graph = layout.graph
+    states = layers.embedded(graph, parts.word_embeddings.weight, layout.ids(), name="encoder.words")
     if parts.token_type_embeddings is not None:
-        states = layers.total(graph, states, layers.type_states(graph, parts.token_type_embeddings.weight, separator))
+        states = layers.total(graph, states, layers.type_states(layout, parts.token_type_embeddings.weight, separator))
     if parts.position_embeddings is not None:
-        states = layers.total(graph, states, layers.position_states(graph, parts.position_embeddings.weight))
+        states = layers.total(graph, states, layers.position_states(layout, parts.position_embeddings.weight))
     if parts.embed_proj is not None:
         states = layers.linear(graph, states, parts.embed_proj, name="encoder.embeddings.widen")
-    states = layers.normalized(graph, states, parts.LayerNorm, name="encoder.embeddings.norm")
-    return graph.add("Mul", states, visible)
+    return layers.normalized(graph, states, parts.LayerNorm, name="encoder.embeddings.norm")
 
 
 def _positions(graph: Graph, encoder: Any, *, limit: int) -> Positions | None:  # noqa: ANN401
@@ -104,7 +107,7 @@ def _positions(graph: Graph, encoder: Any, *, limit: int) -> Positions | None:  
 
 
 def _attention(
-    graph: Graph,
+    layout: Layout,
     states: str,
     part: Any,  # noqa: ANN401
     positions: Positions | None,
@@ -112,12 +115,14 @@ def _attention(
     mask: str,
     name: str,
 ) -> str:
-    query = layers.linear(graph, states, part.query_proj, name=f"{name}.query")
-    key = layers.linear(graph, states, part.key_proj, name=f"{name}.key")
-    value = layers.linear(graph, states, part.value_proj, name=f"{name}.value")
+    graph = layout.graph
+    query = layout.spread(layers.linear(graph, states, part.query_proj, name=f"{name}.query"))
+    key = layout.spread(layers.linear(graph, states, part.key_proj, name=f"{name}.key"))
+    value = layout.spread(layers.linear(graph, states, part.value_proj, name=f"{name}.value"))
     bias = _bias(graph, part, positions, query=query, key=key) if positions and part.pos_att_type else ""
     heads = part.num_attention_heads
-    return layers.attended(graph, (query, key, value), heads=heads, scale=_scale(part), mask=mask, bias=bias)
+    seen = layers.attended(graph, (query, key, value), heads=heads, scale=_scale(part), mask=mask, bias=bias)
+    return layout.pack(seen)
 
 
 def _scale(part: Any) -> float:  # noqa: ANN401
@@ -150,27 +155,36 @@ def _scores(graph: Graph, part: Any, states: str, relative: Tensor, *, places: s
     return graph.add("Gather", flat, places, attributes={"axis": 2})
 
 
-def _convolution(graph: Graph, part: Any, *, first: str, states: str, visible: str) -> str:  # noqa: ANN401
+def _convolution(layout: Layout, part: Any, *, first: str, states: str) -> str:  # noqa: ANN401
     """Append the convolution over neighbouring tokens, as one product of all neighbours laid side by side."""
-    size = part.conv.kernel_size[0]
-    side = size // 2
-    padded = graph.add("Pad", first, graph.integers(0, side, 0, 0, side, 0))
-    count = layers.token_count(graph)
-    shifted = [
-        graph.add("Slice", padded, graph.integers(step), _moved(graph, count, step), graph.integers(1))
-        for step in range(size)
-    ]
-    beside = graph.add("Concat", *shifted, attributes={"axis": 2})
+    graph = layout.graph
     weights = layers.array(part.conv.weight)
+    width, size = weights.shape[1:]
+    nothing = graph.weight(np.zeros((1, width), dtype=np.float32), "encoder.convolution.nothing")
+    rows = graph.add("Concat", first, nothing, attributes={"axis": 0})
+    beside = graph.add("Gather", rows, _neighbours(layout, size))
+    beside = graph.add("Reshape", beside, graph.integers(-1, size * width))
     flat = np.transpose(weights, (2, 1, 0)).reshape(-1, weights.shape[0])
     mixed = graph.add("MatMul", beside, graph.weight(flat, "encoder.convolution.weight"))
     mixed = graph.add("Add", mixed, graph.weight(layers.array(part.conv.bias), "encoder.convolution.bias"))
-    # Padding is emptied before the activation, as transformers does.
-    mixed = graph.add(layers.ACTIVATIONS[part.conv_act], graph.add("Mul", mixed, visible))
-    mixed = layers.normalized(
-        graph, layers.total(graph, states, mixed), part.LayerNorm, name="encoder.convolution.norm"
-    )
-    return graph.add("Mul", mixed, visible)
+    mixed = graph.add(layers.ACTIVATIONS[part.conv_act], mixed)
+    return layers.normalized(graph, layers.total(graph, states, mixed), part.LayerNorm, name="encoder.convolution.norm")
+
+
+def _neighbours(layout: Layout, size: int) -> str:
+    """Return the packed rows of each token's neighbours, shape `(real, size)`; one after the last where is none."""
+    graph, side = layout.graph, size // 2
+    visible = graph.add("Cast", MASK, attributes={"to": TensorProto.BOOL})
+    outside = graph.add("Shape", layout.real)
+    places = graph.add("Where", visible, layout.places, outside)
+    places = graph.add("Pad", places, graph.integers(0, side, 0, side), graph.add("Squeeze", outside))
+    count = layers.token_count(graph)
+    shifted = [
+        graph.add("Slice", places, graph.integers(step), _moved(graph, count, step), graph.integers(1))
+        for step in range(size)
+    ]
+    apart = [graph.add("Unsqueeze", places, graph.integers(2)) for places in shifted]
+    return layout.pack(graph.add("Concat", *apart, attributes={"axis": 2}))
 
 
 def _moved(graph: Graph, count: str, step: int) -> str:

@@ -7,6 +7,8 @@ from onnx import TensorProto
 from torch import Tensor, nn
 
 from polyhead.export.graph import Array, Graph
+from polyhead.export.layout import Layout
+from polyhead.runtime.names import TOKENS
 
 EXCLUDED = -1e30
 """Added to the score of a token that may not be seen: far below every score, and finite so that no row is empty."""
@@ -49,31 +51,36 @@ def total(graph: Graph, *states: str) -> str:
 
 def token_count(graph: Graph) -> str:
     """Return how many tokens a row of the batch has, padding included, as a vector of one number."""
-    return graph.add("Shape", "input_ids", attributes={"start": 1, "end": 2})
+    return graph.add("Shape", TOKENS, attributes={"start": 1, "end": 2})
 
 
-def embedded(graph: Graph, table: Tensor, *, name: str, ids: str = "input_ids") -> str:
+def embedded(graph: Graph, table: Tensor, ids: str, *, name: str) -> str:
     """Append a look-up of rows."""
     return graph.add("Gather", graph.weight(array(table), name), ids)
 
 
-def type_states(graph: Graph, table: Tensor, separator: int | None) -> str:
-    """Append the embeddings of first and second texts; without a separator there are only first ones.
+def type_states(layout: Layout, table: Tensor, separator: int | None) -> str:
+    """Append the embeddings of first and second texts, packed; without a separator there are only first ones.
 
     A second text is told by the separator before it, as `MultiTaskModel` does.
     """
+    graph = layout.graph
     if separator is None:
         return graph.weight(array(table[0]), "encoder.type")
-    is_separator = graph.add("Equal", "input_ids", graph.whole(separator))
+    is_separator = graph.add("Equal", TOKENS, graph.whole(separator))
     is_separator = graph.add("Cast", is_separator, attributes={"to": TensorProto.INT64})
     before = graph.add("CumSum", is_separator, graph.whole(1), attributes={"exclusive": 1})
-    return embedded(graph, table, name="encoder.types", ids=graph.add("Min", before, graph.whole(1)))
+    which = layout.pack_numbers(graph.add("Min", before, graph.whole(1)))
+    return embedded(graph, table, which, name="encoder.types")
 
 
-def position_states(graph: Graph, table: Tensor) -> str:
-    """Append the embeddings of the positions 0, 1, 2, …, shape `(tokens, width)`."""
+def position_states(layout: Layout, table: Tensor) -> str:
+    """Append the embeddings of the positions 0, 1, 2, …, packed."""
+    graph = layout.graph
+    # Cut to the longest text first, the table is no constant, and int8 leaves it alone: its look-up is not worth more.
     rows = graph.weight(array(table), "encoder.positions")
-    return graph.add("Slice", rows, graph.integers(0), token_count(graph), graph.integers(0))
+    rows = graph.add("Slice", rows, graph.integers(0), token_count(graph), graph.integers(0))
+    return graph.add("Gather", rows, layout.positions())
 
 
 def float_mask(graph: Graph) -> str:
