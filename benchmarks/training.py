@@ -5,8 +5,8 @@
     python benchmarks/training.py balancing --rows 256    gradients joined at the representation, beside the plain sum
 
 An encoder in the shape of MiniLM-L6 with random weights learns from rows that are labelled for two classifications
-and one entities task. All ways run with their defaults, in one process and on one thread, in turn, and the first round
-warms up. An epoch counts from its beginning to the end of its last step, so that neither reading nor saving counts.
+and one entities task. All ways run with their defaults, in one process and on one thread, in turn. An epoch counts
+from its beginning to the end of its last step, so that neither reading nor saving counts.
 """
 
 import argparse
@@ -159,10 +159,10 @@ def forgetting(folder: Path, tasks: Sequence[str], epochs: int) -> list[float]:
         freezing.MOST_REMEMBERED = most
 
 
-def in_turn(ways: Mapping[str, Way], repeats: int) -> dict[str, list[float]]:
-    """Run all ways in turn; the first round warms up."""
+def in_turn(ways: Mapping[str, Way], repeats: int, *, warm: bool) -> dict[str, list[float]]:
+    """Run all ways in turn, after a round that warms up if that matters."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for repeat in range(repeats + 1):
+    for repeat in range(0 if warm else 1, repeats + 1):
         for name, way in ways.items():
             took = way()
             print(f"repeat {repeat}, {name}: {took:.2f} CPU seconds", file=sys.stderr)
@@ -178,14 +178,13 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> str:
 
 
 def tasks_at_once(folder: Path, rows: Sequence[Row], repeats: int) -> None:
-    """Compare one run for all tasks with runs for one task each, the Trainer's and ours."""
-    ways: dict[str, Way] = {"all": lambda: ours(folder, list(KINDS))[0]}
+    """Compare one run for all tasks with runs of the Trainer for one task each."""
+    ways: dict[str, Way] = {"all at once": lambda: ours(folder, list(KINDS))[0]}
     ways |= {f"Trainer, {name}": lambda name=name: trainer(folder, rows, name) for name in KINDS}
-    ways |= {f"alone, {name}": lambda name=name: ours(folder, [name])[0] for name in KINDS}
-    seconds = in_turn(ways, repeats)
-    for who in ("Trainer", "alone"):
-        parts = zip(*(seconds[f"{who}, {name}"] for name in KINDS), strict=True)
-        print(f"all tasks at once, times {who!r}: {ratio([sum(part) for part in parts], seconds['all'])}")
+    seconds = in_turn(ways, repeats, warm=False)
+    parts = zip(*(seconds[f"Trainer, {name}"] for name in KINDS), strict=True)
+    found = ratio([sum(part) for part in parts], seconds["all at once"])
+    print(f"{len(KINDS)} tasks at once, beside {len(KINDS)} runs of the Trainer: {found} times as fast")
 
 
 def frozen(folder: Path, rows: Sequence[Row], repeats: int) -> None:  # noqa: ARG001
@@ -196,7 +195,7 @@ def frozen(folder: Path, rows: Sequence[Row], repeats: int) -> None:  # noqa: AR
             "frozen, run again": lambda tasks=tasks: forgetting(folder, tasks, 2)[1],
             "all learns": lambda tasks=tasks: ours(folder, tasks, epochs=2)[1],
         }
-        seconds = in_turn(ways, repeats)
+        seconds = in_turn(ways, repeats, warm=True)
         for name in ("frozen, run again", "all learns"):
             found = ratio(seconds[name], seconds["remembered"])
             print(f"{', '.join(tasks)}: a later epoch, {name!r} over remembered: {found}")
@@ -208,7 +207,7 @@ def balancing(folder: Path, rows: Sequence[Row], repeats: int) -> None:  # noqa:
         kind: lambda kind=kind: ours(folder, list(KINDS), epochs=2, balancing={"kind": kind})[1]
         for kind in ("fixed", *JOINED)
     }
-    seconds = in_turn(ways, repeats)
+    seconds = in_turn(ways, repeats, warm=True)
     for kind in JOINED:
         print(f"{kind}, at the representation, times the plain sum: {ratio(seconds[kind], seconds['fixed'])}")
 
