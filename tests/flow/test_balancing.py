@@ -14,6 +14,7 @@ from polyhead.errors import MissingExtraError
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe, parse_recipe
 from polyhead.training.checkpoints import CheckpointStore
+from polyhead.training.progress import Silent
 from polyhead.training.train import train
 
 WORDS = {"sport": ["goal", "match", "team", "coach"], "food": ["soup", "bread", "lunch", "salad"]}
@@ -145,6 +146,22 @@ def test_conflicts_are_logged_drawn_and_kept(tmp_path: Path, bert_folder: Path) 
         assert all(-1.001 <= pair["cosine"] <= 1.001 for record in records for pair in record["pairs"])
         assert {tuple(pair["tasks"]) for record in records for pair in record["pairs"]} == {("topic", "people")}
         assert (folder / "pictures" / "conflicts.png").stat().st_size > 1000
+
+
+def test_tasks_on_different_rows_are_compared_at_the_weights(tmp_path: Path, bert_folder: Path) -> None:
+    """At the token states, which they never share, every cosine would be 0."""
+    recipe = recipe_in(tmp_path, bert_folder, balancing={"kind": "pcgrad"}, training={"log_conflicts": True})
+    given = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    apart = [{key: row[key] for key in row if key != ("topic", "people")[n // 2 % 2]} for n, row in enumerate(given)]
+    (tmp_path / "train.jsonl").write_text("\n".join(json.dumps(row) for row in apart))
+    notes: list[str] = []
+    progress = Silent()
+    progress.note = notes.append  # type: ignore[method-assign]
+    folder = train(recipe, output=tmp_path / "run", progress=progress).folder
+    cosines = [p["cosine"] for record in json.loads((folder / "conflicts.json").read_text()) for p in record["pairs"]]
+    assert cosines
+    assert all(0 < abs(cosine) < 1 for cosine in cosines)
+    assert [note for note in notes if "'pcgrad' will do what the plain sum does" in note]
 
 
 @pytest.mark.parametrize("freeze", ["embeddings", 1, "all"])

@@ -32,6 +32,7 @@ from polyhead.data.dataset import load_dataset
 from polyhead.data.order import Draw
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import parse_recipe
+from polyhead.training.comparing import Comparison
 from polyhead.training.gradients import Gradients
 from polyhead.training.steps import BatchMaker
 import numpy as np
@@ -58,14 +59,18 @@ def run(kind: str, accumulate: int) -> None:
     batches = BatchMaker(data.train, data.tasks, tokenizer=model.tokenizer, swapper=None, limit=4096, seed=0)
     draws = [Draw(rows, tuple(data.tasks)) for rows in np.array_split(np.arange(len(data.train)), accumulate)]
     gradients = Gradients(model, wrapped, recipe=recipe, accelerator=accelerator)
+    compared = {}
     for step in range(2):
         optimizer.zero_grad()
         parts = [batches.make(draw, epoch=0, rank=rank, world=world) for draw in draws]
-        losses = gradients.compute(parts, step=step, compare=True)
+        for place in ("representation", "parameters"):
+            comparison = Comparison(model, recipe=recipe, accelerator=accelerator, place=place)
+            compared[place] = comparison.inner_products(parts, step=step)[1]
+        losses = gradients.compute(parts, step=step)
         gradients.learn(parts, step=step)
     found = {name: w.grad for name, w in model.named_parameters() if w.grad is not None}
     found["losses"] = torch.tensor([losses[name] for name in sorted(losses)])
-    found["gramian"] = gradients.gramian[1]
+    found |= {f"gramian.{place}": gramian for place, gramian in compared.items()}
     if rank == 0:
         target = folder / f"{word}-{accumulate}-{world}.safetensors"
         save_file({name: tensor.contiguous() for name, tensor in found.items()}, target)

@@ -108,7 +108,8 @@ class EpochOrder:
     def __init__(
         self, labelled: Booleans, task_names: Sequence[str], *, seed: int, mix: bool = True, turns: bool = False
     ) -> None:
-        self._seed, self._mix, self._turns = seed, mix, turns
+        self.mix = mix
+        self._seed, self._turns = seed, turns
         self._task_names = tuple(task_names)
         self._task_rows: Integers = labelled.sum(axis=0)
         if mix:
@@ -117,6 +118,11 @@ class EpochOrder:
         else:
             self._groups = [np.flatnonzero(column) for column in labelled.T if column.any()]
             self._members = np.eye(labelled.shape[1], dtype=bool)[labelled.any(axis=0)]
+
+    @property
+    def most_labels(self) -> int:
+        """Count the tasks that learn from one row of a batch, at most."""
+        return int(self._members.sum(axis=1).max(initial=0))
 
     def first(self, shares: Mapping[str, float]) -> Epoch:
         """Return the beginning of the first epoch."""
@@ -140,7 +146,7 @@ class EpochOrder:
             lengths: tokens of each row, shape `(rows,)`.
             budget: rows times longest row of a batch; a longer row makes a batch of its own.
         """
-        if self._mix:
+        if self.mix:
             batches = [Draw(rows, self._task_names) for rows in _cut(self.rows(epoch), lengths, budget)]
             return [batches[i] for i in self._generator(_Purpose.BATCHES, epoch.number).permutation(len(batches))]
         parts: list[list[Draw]] = []

@@ -55,7 +55,7 @@ def draw_conflicts(folder: Path, records: Sequence[Mapping[str, Any]]) -> Path:
 
 
 def conflict_map(records: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the mean cosine of each pair of tasks over a run, at the token states; below 0 they pull apart."""
+    """Draw the mean cosine of each pair of tasks over a run; below 0 they pull apart."""
     found: dict[tuple[str, str], list[float]] = {}
     for record in records:
         for pair in record["pairs"]:

@@ -1,7 +1,6 @@
 """The gradient of an optimiser step, whatever balances the tasks."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 import torch
 from accelerate import Accelerator
@@ -11,11 +10,10 @@ from polyhead.balancing.base import GradientBalancer, LossBalancer, Step
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe
 from polyhead.sharing._soft import layers_of
-from polyhead.training.joining import gramian_of, joined
+from polyhead.training.joining import joined
 from polyhead.training.passes import Passes, add
 from polyhead.training.steps import Labelled
-
-Losses = Mapping[str, Tensor]
+from polyhead.training.vectors import Losses, flat_gradient, gradient_rows, parted_weights
 
 
 class Gradients:
@@ -38,29 +36,26 @@ class Gradients:
         self._processes = self._passes.processes
         self._step = Step(losses={})
         self.balancer = recipe.balancing.begin(self._weights, seed=recipe.training.seed)
-        self.gramian: tuple[tuple[str, ...], Tensor] | None = None
 
-    def compute(self, parts: Sequence[Labelled], *, step: int, compare: bool = False) -> dict[str, float]:
+    def compute(self, parts: Sequence[Labelled], *, step: int) -> dict[str, float]:
         """Put the gradients of a step into the weights.
 
         Args:
             parts: the batches of the step.
             step: its number, counted from 0.
-            compare: whether `gramian` is wanted: the inner products of the tasks' gradients at the token states.
 
         Returns:
             The loss of each task that the step has labels for.
         """
-        self.gramian = None
         self._passes.prepare()
         counts = self._passes.counts(parts)
         match self.balancer:
             case LossBalancer() as balancer:
-                return self._weighed(balancer, parts, counts, step=step, compare=compare)
+                return self._weighed(balancer, parts, counts, step=step)
             case GradientBalancer(at="representation") as balancer:
                 return self._joined_at_states(balancer, parts, counts, step=step)
             case balancer:
-                return self._joined_at_weights(balancer, parts, counts, step=step, compare=compare)
+                return self._joined_at_weights(balancer, parts, counts, step=step)
 
     def learn(self, parts: Sequence[Labelled], *, step: int) -> None:
         """Let the balancer learn from the step that was taken, once the weights have moved."""
@@ -79,7 +74,6 @@ class Gradients:
         counts: Mapping[str, float],
         *,
         step: int,
-        compare: bool,
     ) -> dict[str, float]:
         """Go back once from the weighted sum. Weights that depend on the losses need those of all parts first."""
         coefficients: dict[str, float] = {}
@@ -89,7 +83,6 @@ class Gradients:
             known = self._passes.losses(parts, counts, step=step)
             coefficients = balancer.coefficients(known, number=step)
         found: dict[str, float] = {}
-        rows: list[Tensor] = []
         in_last_layer: dict[str, Tensor] = {}
         for number, labelled in enumerate(parts):
             outputs, losses = self._passes.forward(labelled, counts, step=step, part=number)
@@ -99,11 +92,7 @@ class Gradients:
                 coefficients = balancer.coefficients(known, number=step)
             if "norms" in balancer.learns_from:
                 self._add_last_layer(in_last_layer, losses)
-            if compare and self._model.branches.one_pass and outputs.shared.requires_grad:
-                rows.append(self._rows(outputs.shared, losses, tuple(counts)))
             self._go_back(outputs.shared, losses, coefficients, first=number == 0)
-        if rows:
-            self.gramian = tuple(counts), gramian_of(rows, processes=self._processes)
         return self._noted(found, counts, in_last_layer)
 
     def _joined_at_states(
@@ -120,13 +109,13 @@ class Gradients:
             rows: list[Tensor] = []
             for number, labelled in enumerate(parts):
                 outputs, losses = self._passes.forward(labelled, counts, step=step, part=number, watched=False)
-                rows.append(self._rows(outputs.shared, losses, names))
+                rows.append(self._rows(losses, names, [outputs.shared]))
             pieces = self._join(balancer, names, rows, step=step)
         for number, labelled in enumerate(parts):
             outputs, losses = self._passes.forward(labelled, counts, step=step, part=number)
             add(found, losses)
             if len(parts) == 1:
-                rows = [self._rows(outputs.shared, losses, names)]
+                rows = [self._rows(losses, names, [outputs.shared])]
                 pieces = self._join(balancer, names, rows, step=step)
             if outputs.shared.requires_grad:
                 piece = pieces[number].view_as(outputs.shared).to(outputs.shared.dtype)
@@ -142,31 +131,23 @@ class Gradients:
         counts: Mapping[str, float],
         *,
         step: int,
-        compare: bool,
     ) -> dict[str, float]:
         """Join the gradients of the shared weights, with a pass back for each task."""
         names = tuple(counts)
-        shared, private = self._parted_weights()
+        shared, private = parted_weights(self._model)
         found: dict[str, float] = {}
-        compared: list[Tensor] = []
-        rows = torch.zeros((len(names), sum(weight.numel() for weight in shared)), device=self._accelerator.device)
+        rows: Tensor | None = None
         for number, labelled in enumerate(parts):
-            outputs, losses = self._passes.forward(labelled, counts, step=step, part=number, watched=False)
+            _, losses = self._passes.forward(labelled, counts, step=step, part=number, watched=False)
             add(found, losses)
-            if compare and self._model.branches.one_pass and outputs.shared.requires_grad:
-                compared.append(self._rows(outputs.shared, losses, names))
-            for row, name in enumerate(names):
-                if name in losses and shared:
-                    rows[row] += _flat(self._weights[name] * losses[name], shared)
+            rows = self._rows(losses, names, shared, rows)
             if losses and private:
                 sum(self._weights[name] * loss for name, loss in losses.items()).backward(inputs=private)  # type: ignore[union-attr]
-        if compared:
-            self.gramian = names, gramian_of(compared, processes=self._processes)
         self._average(private)
-        if shared:
+        if shared and rows is not None:
             rows = self._processes.mean(rows)
             self._passes.seed_joining(step, len(parts))
-            (vector,), _ = joined(balancer, names, [rows], processes=self._processes.alone())
+            (vector,) = joined(balancer, names, [rows], processes=self._processes.alone())
             for weight, piece in zip(shared, vector.split([weight.numel() for weight in shared]), strict=True):
                 weight.grad = piece.view_as(weight).to(weight.dtype)
         return self._noted(found, counts, {})
@@ -175,9 +156,7 @@ class Gradients:
         self, balancer: GradientBalancer, names: tuple[str, ...], rows: Sequence[Tensor], *, step: int
     ) -> list[Tensor]:
         self._passes.seed_joining(step, len(rows))
-        pieces, gramian = joined(balancer, names, rows, processes=self._processes)
-        self.gramian = names, gramian
-        return pieces
+        return joined(balancer, names, rows, processes=self._processes)
 
     def _go_back(self, shared: Tensor, losses: Losses, coefficients: Mapping[str, float], *, first: bool) -> None:
         # A part without labels still takes part, with nothing, where several processes wait for each other.
@@ -193,26 +172,15 @@ class Gradients:
         if total.requires_grad:
             self._accelerator.backward(total)
 
-    def _rows(self, shared: Tensor, losses: Losses, names: Sequence[str]) -> Tensor:
-        """Take each task's weighted gradient at the token states, shape `(tasks, numbers)`; zero without a loss."""
-        rows = torch.zeros((len(names), shared.numel()), device=shared.device)
-        for row, name in enumerate(names):
-            if name in losses and shared.requires_grad:
-                rows[row] = _flat(self._weights[name] * losses[name], [shared])
-        return rows
+    def _rows(self, losses: Losses, names: Sequence[str], at: Sequence[Tensor], sums: Tensor | None = None) -> Tensor:
+        weighted = {name: self._weights[name] * loss for name, loss in losses.items()}
+        return gradient_rows(weighted, names, at=at, sums=sums)
 
     def _add_last_layer(self, sums: dict[str, Tensor], losses: Losses) -> None:
         weights = [weight for weight in layers_of(self._model.encoder)[-1].parameters() if weight.requires_grad]
         for name, loss in losses.items():
             if weights:
-                sums[name] = sums.get(name, torch.zeros(())) + _flat(loss, weights)
-
-    def _parted_weights(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Part the weights that learn into those that all tasks go through and the rest."""
-        own = {id(weight) for weight in self._model.branches.private_parameters(self._model.encoder)}
-        own |= {id(weight) for weight in self._model.heads.parameters()}
-        learning = [weight for weight in self._model.parameters() if weight.requires_grad]
-        return [w for w in learning if id(w) not in own], [w for w in learning if id(w) in own]
+                sums[name] = sums.get(name, torch.zeros(())) + flat_gradient(loss, weights)
 
     def _average(self, weights: Sequence[nn.Parameter]) -> None:
         """Average gradients over the processes, which the wrapped model does by itself when it goes back."""
@@ -236,11 +204,3 @@ class Gradients:
             }
         self._step = Step(losses=losses, norms=norms)
         return losses
-
-
-def _flat(loss: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """Take the gradient of a loss as one vector; zero where the loss does not depend on a weight."""
-    found = torch.autograd.grad(loss, list(weights), retain_graph=True, allow_unused=True)
-    pairs = zip(weights, cast("Sequence[Tensor | None]", found), strict=True)
-    parts = [torch.zeros_like(weight) if gradient is None else gradient for weight, gradient in pairs]
-    return torch.cat([part.reshape(-1).float() for part in parts])

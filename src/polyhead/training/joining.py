@@ -58,7 +58,7 @@ class Processes:
 
 def joined(
     balancer: GradientBalancer, tasks: tuple[str, ...], parts: Sequence[Tensor], *, processes: Processes
-) -> tuple[list[Tensor], Tensor]:
+) -> list[Tensor]:
     """Join the gradients of the tasks over all parts of a step and all processes.
 
     Args:
@@ -68,20 +68,19 @@ def joined(
         processes: gradients are averaged over them, as the plain sum's are.
 
     Returns:
-        The joined gradient of each part, and the inner products of the gradients, shape `(tasks, tasks)`. The first is
-        scaled so that its average over the processes is right.
+        The joined gradient of each part, scaled so that its average over the processes is right.
     """
     gramian = gramian_of(parts, processes=processes)
     if not torch.isfinite(gramian).all():
         # The step is refused for its gradient; a solver would only fail before that.
-        return [part.sum(dim=0) for part in parts], gramian
+        return [part.sum(dim=0) for part in parts]
     weights = balancer.weigh(tasks, gramian)
     if weights is not None:
-        return [weights.to(part.dtype) @ part for part in parts], gramian
+        return [weights.to(part.dtype) @ part for part in parts]
     sizes = [part.shape[1] for part in parts]
     rows = torch.cat(list(parts), dim=1) / processes.count
     whole = processes.gathered(rows, lambda every: balancer.join(tasks, every))
-    return list((whole * processes.count).split(sizes)), gramian
+    return list((whole * processes.count).split(sizes))
 
 
 def gramian_of(parts: Sequence[Tensor], *, processes: Processes) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from accelerate import Accelerator
 
-from polyhead.balancing.base import LossBalancer
+from polyhead.balancing.base import At, LossBalancer
 from polyhead.data.order import Draw, Epoch, EpochOrder, TaskShare, share_scalars
 from polyhead.data.rows import Rows
 from polyhead.errors import NonFiniteLossError, TrainingError
@@ -19,6 +19,7 @@ from polyhead.runtime.predictor import Predictor
 from polyhead.spans import Integers
 from polyhead.training.averaging import WeightAverage
 from polyhead.training.checkpoints import Checkpoint, CheckpointStore
+from polyhead.training.comparing import Comparison
 from polyhead.training.conflicts import conflict_record, scalars
 from polyhead.training.course import course, next_epoch
 from polyhead.training.defaults import Settings
@@ -44,6 +45,7 @@ class Plan:
         settings: the training settings with nothing left open.
         order: which rows come when.
         lengths: tokens of each training row, shape `(rows,)`.
+        place: where the gradients of the tasks meet, if they do.
         batches: turns row numbers into labelled batches.
         dev: the rows that pick the best epoch, if there are any.
         fingerprint: what must not change between a run and its resumption.
@@ -53,6 +55,7 @@ class Plan:
     settings: Settings
     order: EpochOrder
     lengths: Integers
+    place: At | None
     batches: BatchMaker
     dev: Rows | None
     fingerprint: Mapping[str, Any]
@@ -80,6 +83,7 @@ class Loop:
         self._weights = list(self._wrapped.parameters())
         self._average = WeightAverage(model, plan.settings.ema_decay)
         self._gradients = Gradients(model, self._wrapped, recipe=plan.recipe, accelerator=accelerator)
+        self._comparison = Comparison(model, recipe=plan.recipe, accelerator=accelerator, place=plan.place)
         self.standing = Standing()
         self._shares: Sequence[TaskShare] = ()
         self._task_weights = {name: task.weight for name, task in plan.recipe.tasks.items()}
@@ -165,7 +169,8 @@ class Loop:
     def _step(self, parts: Sequence[Labelled], *, done: float) -> None:
         training, step = self._plan.recipe.training, self.standing.step
         compare = training.log_conflicts and step % training.conflict_steps == 0
-        losses = self._gradients.compute(parts, step=step, compare=compare)
+        compared = self._comparison.inner_products(parts, step=step) if compare else None
+        losses = self._gradients.compute(parts, step=step)
         norm = self._accelerator.clip_grad_norm_(self._weights, self._plan.settings.clip)
         self._refuse_non_finite(losses, float(cast("Tensor", norm)))
         warmup = self._plan.settings.warmup
@@ -176,8 +181,8 @@ class Loop:
         self.standing.step += 1
         self._average.update(self.standing.step)
         self.standing.note_losses(losses)
-        if compare and self._gradients.gramian is not None:
-            record = conflict_record(self.standing.step, *self._gradients.gramian)
+        if compared is not None:
+            record = conflict_record(self.standing.step, *compared)
             self.standing.conflicts.append(record)
             self._accelerator.log(scalars(record), step=self.standing.step)
         self._report(losses, len(parts))

@@ -30,6 +30,7 @@ from polyhead.training.evaluation import evaluate, tuned_tasks
 from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop, Plan
+from polyhead.training.meeting import joins_nothing, meeting_place
 from polyhead.training.novelty import names_in
 from polyhead.training.pictures import draw_training
 from polyhead.training.preparation import aligned, prepared, texts_of
@@ -133,6 +134,8 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
     progress.data(data)
     plan = _plan(recipe, data, model)
     progress.plan(plan.settings)
+    if warning := joins_nothing(recipe.balancing, plan.place):
+        progress.note(warning)
     hold_still(model.to(accelerator.device), recipe, data, progress)
     store = CheckpointStore(folder / CHECKPOINTS)
     loop = Loop(plan, model, accelerator=accelerator, store=store, progress=progress)
@@ -182,11 +185,13 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
         limit=settings.batch_tokens,
         seed=seed,
     )
+    order = EpochOrder(labelled, names, seed=seed, mix=recipe.sampling.mix, turns=recipe.sampling.turns)
     return Plan(
         recipe=recipe,
         settings=settings,
-        order=EpochOrder(labelled, names, seed=seed, mix=recipe.sampling.mix, turns=recipe.sampling.turns),
+        order=order,
         lengths=lengths,
+        place=meeting_place(order, accumulate=recipe.training.accumulate),
         batches=maker,
         dev=data.dev,
         fingerprint=_fingerprint(recipe),
@@ -211,10 +216,8 @@ def _go_back(loop: Loop, store: CheckpointStore, fingerprint: Mapping[str, Any],
         return
     changed = [key for key in fingerprint if checkpoint.meta["fingerprint"].get(key) != fingerprint[key]]
     if changed:
-        message = (
-            f"--resume needs the recipe and the data as they were. Found another {' and '.join(changed)}. "
-            "Put them back, or train into a new folder."
-        )
+        rule = f"--resume needs the recipe and the data as they were. Found another {' and '.join(changed)}."
+        message = f"{rule} Put them back, or train into a new folder."
         raise UsageError(message)
     loop.restore(checkpoint)
     progress.note(f"resumed at step {checkpoint.step}")

@@ -1,0 +1,39 @@
+"""Where the gradients of several tasks meet: elsewhere they cannot conflict, and joining them changes nothing."""
+
+from polyhead.balancing.base import At, Balancing
+from polyhead.data.order import EpochOrder
+
+
+def meeting_place(order: EpochOrder, *, accumulate: int) -> At | None:
+    """Find the cheapest place at which the gradients of two tasks can have something in common.
+
+    Args:
+        order: which rows come together in a batch.
+        accumulate: batches of a step.
+
+    Returns:
+        The token states, where a row has labels of two tasks; the weights, where only a step has; else nothing.
+    """
+    if order.most_labels > 1:
+        return "representation"
+    return "parameters" if order.mix or accumulate > 1 else None
+
+
+def joins_nothing(balancing: Balancing, place: At | None) -> str | None:
+    """Say why joining gradients will do what the plain sum does; nothing when it may do more.
+
+    Args:
+        balancing: of the recipe.
+        place: where gradients meet.
+    """
+    at: At | None = getattr(balancing, "at", None)
+    if at is None or place in {"representation", at}:
+        return None
+    if place is None:
+        why = "each step holds one task. Mix tasks in a batch, or set `training.accumulate`"
+    else:
+        why = (
+            "no row has labels of two tasks, so their gradients never meet at the token states. "
+            'Set `balancing.at = "parameters"`, at two to four times the cost of a step'
+        )
+    return f"balancing {balancing.kind!r} will do what the plain sum does: {why}"
