@@ -71,6 +71,8 @@ class TrainingSettings:
         precision: number format of the forward pass.
         freeze: what of the encoder stays as it is: `none`, `embeddings`, `all`, or how many of the first layers, which
             includes the embeddings.
+        linear_probe: whether heads that read the sentence embedding begin where a regression on it ends; not for
+            `compact`, whose embeddings say nothing before it has learned.
         ema_decay: decay at each step of the running average of the weights that is evaluated and kept; 0 is none.
         layer_decay: factor of the learning rate from each layer of the encoder to the one below it.
         log_conflicts: whether the cosines between the gradients of the tasks are logged.
@@ -95,6 +97,7 @@ class TrainingSettings:
     swap_entities: Annotated[float, Ge(0), Le(1)] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     freeze: Annotated[str | int, PlainValidator(freezing)] = "none"
+    linear_probe: bool = True
     ema_decay: Annotated[float, Ge(0), Lt(1)] | None = None
     layer_decay: Annotated[float, Gt(0), Le(1)] = 1.0
     log_conflicts: bool = False

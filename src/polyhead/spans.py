@@ -135,32 +135,40 @@ def _of_like_length(lengths: Integers, *, tags: int) -> Iterator[Integers]:
 def _searched(scores: Floats, mask: Booleans, transitions: Floats) -> Integers:
     """Search all sequences at once, word by word; `I-` has two tags that it may follow, the others have all."""
     batch, words, tags = scores.shape
-    begin = np.arange(1, tags, 2)
-    inside, outer = begin + 1, np.concatenate([[OUTSIDE], begin])
+    if not words:
+        return np.full((batch, words), OUTSIDE)
+    begin, inside = slice(1, None, 2), slice(2, None, 2)
+    begins = np.arange(1, tags, 2)
     # Laid out by the tag that follows, so that the best tag before is searched along the last axis.
-    step = np.ascontiguousarray(transitions[:, outer].T)
-    enter, stay = transitions[begin, inside], transitions[inside, inside]
-    total = scores[:, 0].copy() if words else np.zeros((batch, tags))
-    total[:, inside] = -np.inf
-    arrived_from, best = np.empty((words, batch, tags), dtype=np.int64), np.empty_like(total)
+    step = np.ascontiguousarray(transitions[:, [OUTSIDE, *begins]].T)
+    enter, stay = transitions[begins, begins + 1], transitions[begins + 1, begins + 1]
+    totals, arrived_from = np.empty((words, batch, tags), dtype=scores.dtype), np.empty((words, batch, tags), dtype=int)
+    totals[:] = scores.swapaxes(0, 1)
+    totals[0, :, inside] = -np.inf
     # Made once: fresh memory at each word would cost more than the sums in it.
-    reach = np.empty((batch, *step.shape), dtype=np.result_type(total, step))
+    reach = np.empty((batch, *step.shape), dtype=np.result_type(scores, step))
+    best = np.empty((batch, tags), dtype=scores.dtype)
     for word in range(1, words):
+        total, came = totals[word - 1], arrived_from[word]
         np.add(total[:, None, :], step, out=reach)
-        before = reach.argmax(axis=2)
-        arrived_from[word][:, outer] = before
-        best[:, outer] = np.take_along_axis(reach, before[..., None], axis=2)[..., 0]
+        before, highest = reach.argmax(axis=2), reach.max(axis=2)
+        came[:, OUTSIDE], came[:, begin] = before[:, 0], before[:, 1:]
+        best[:, OUTSIDE], best[:, begin] = highest[:, 0], highest[:, 1:]
         entering, staying = total[:, begin] + enter, total[:, inside] + stay
-        arrived_from[word][:, inside] = np.where(entering >= staying, begin, inside)
+        came[:, inside] = np.where(entering >= staying, begins, begins + 1)
         best[:, inside] = np.maximum(entering, staying)
-        real = mask[:, word, None]
-        arrived_from[word] = np.where(real, arrived_from[word], np.arange(tags))
-        total = np.where(real, best + scores[:, word], total)
-    chosen = np.full((batch, words), OUTSIDE)
-    current, rows = total.argmax(axis=1), np.arange(batch)
+        totals[word] += best
+    return _traced_back(totals, arrived_from, mask)
+
+
+def _traced_back(totals: Floats, arrived_from: Integers, mask: Booleans) -> Integers:
+    """Follow the best sequence of each row from its last word to its first, shape `(batch, words)`."""
+    batch, words = mask.shape
+    chosen, rows, last = np.full((batch, words), OUTSIDE), np.arange(batch), mask.sum(axis=1) - 1
+    current = totals[last, rows].argmax(axis=1)
     for word in range(words - 1, -1, -1):
         chosen[:, word] = current
-        current = arrived_from[word, rows, current] if word else current
+        current = np.where(word <= last, arrived_from[word, rows, current], current) if word else current
     return np.where(mask, chosen, OUTSIDE)
 
 

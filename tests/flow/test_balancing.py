@@ -126,7 +126,7 @@ def test_the_shares_of_each_epoch_are_kept_and_logged(tmp_path: Path, bert_folde
         training={"trackers": ["tensorboard"]},
     )
     folder = train(recipe, output=tmp_path / "run").folder
-    history = json.loads((folder / "history.json").read_text())
+    history = [of for of in json.loads((folder / "history.json").read_text()) if of["epoch"]]
     assert [set(share) for share in history[0]["shares"]] == [{"task", "rows", "share", "passes_per_epoch"}] * 2
     assert all(sum(share["share"] for share in record["shares"]) == pytest.approx(1.0) for record in history)
     assert history[0]["shares"][0]["passes_per_epoch"] > 1 > history[0]["shares"][1]["passes_per_epoch"]
@@ -146,6 +146,18 @@ def test_conflicts_are_logged_drawn_and_kept(tmp_path: Path, bert_folder: Path) 
         assert all(-1.001 <= pair["cosine"] <= 1.001 for record in records for pair in record["pairs"])
         assert {tuple(pair["tasks"]) for record in records for pair in record["pairs"]} == {("topic", "people")}
         assert (folder / "pictures" / "conflicts.png").stat().st_size > 1000
+
+
+def test_heads_of_texts_begin_at_a_regression_and_never_end_below_it(tmp_path: Path, bert_folder: Path) -> None:
+    tasks = {"topic": {"kind": "classification"}}
+    for probe in (True, False):
+        training = {"freeze": "all", "linear_probe": probe, "head_learning_rate": 0.5}
+        recipe = recipe_in(tmp_path, bert_folder, tasks=tasks, training=training)
+        result = train(recipe, output=tmp_path / f"run{probe}")
+        assert [record["epoch"] for record in result.history] == ([0, 1, 2] if probe else [1, 2])
+        assert result.dev is not None
+        assert result.dev["tasks"]["topic"]["primary"] == max(record["score"] for record in result.history)
+        assert (result.folder / "pictures" / "training.png").exists()
 
 
 def test_tasks_on_different_rows_are_compared_at_the_weights(tmp_path: Path, bert_folder: Path) -> None:

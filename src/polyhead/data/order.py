@@ -110,7 +110,7 @@ class EpochOrder:
     ) -> None:
         self.mix = mix
         self._seed, self._turns = seed, turns
-        self._task_names = tuple(task_names)
+        self.task_names = tuple(task_names)
         self._task_rows: Integers = labelled.sum(axis=0)
         if mix:
             self._groups = _groups(labelled)
@@ -123,6 +123,10 @@ class EpochOrder:
     def most_labels(self) -> int:
         """Count the tasks that learn from one row of a batch, at most."""
         return int(self._members.sum(axis=1).max(initial=0))
+
+    def labelled_rows(self) -> Integers:
+        """List the rows that are labelled for anything, each once."""
+        return np.unique(np.concatenate(self._groups, dtype=np.int64))
 
     def first(self, shares: Mapping[str, float]) -> Epoch:
         """Return the beginning of the first epoch."""
@@ -147,12 +151,12 @@ class EpochOrder:
             budget: rows times longest row of a batch; a longer row makes a batch of its own.
         """
         if self.mix:
-            batches = [Draw(rows, self._task_names) for rows in _cut(self.rows(epoch), lengths, budget)]
+            batches = [Draw(rows, self.task_names) for rows in _cut(self.rows(epoch), lengths, budget)]
             return [batches[i] for i in self._generator(_Purpose.BATCHES, epoch.number).permutation(len(batches))]
         parts: list[list[Draw]] = []
         for group, drawn in enumerate(self._drawn(epoch)):
             shuffled = self._generator(_Purpose.EPOCH, epoch.number, group).permutation(drawn)
-            names = (self._task_names[int(self._members[group].argmax())],)
+            names = (self.task_names[int(self._members[group].argmax())],)
             cut = [Draw(rows, names) for rows in _cut(shuffled, lengths, budget)]
             parts.append([cut[i] for i in self._generator(_Purpose.BATCHES, epoch.number, group).permutation(len(cut))])
         every = [draw for part in parts for draw in part]
@@ -168,16 +172,16 @@ class EpochOrder:
         draws = (self._members * self._draws(epoch.shares)[:, None]).sum(axis=0)
         return [
             TaskShare(name, int(rows), float(drawn / draws.sum()), float(drawn / max(1, rows)))
-            for name, rows, drawn in zip(self._task_names, self._task_rows, draws, strict=True)
+            for name, rows, drawn in zip(self.task_names, self._task_rows, draws, strict=True)
         ]
 
     def task_rows(self) -> dict[str, int]:
         """Count the rows labelled for each task."""
-        return dict(zip(self._task_names, map(int, self._task_rows), strict=True))
+        return dict(zip(self.task_names, map(int, self._task_rows), strict=True))
 
     def _draws(self, shares: Mapping[str, float]) -> Integers:
         """Count the draws from each group in an epoch."""
-        ratio = np.array([shares[name] for name in self._task_names]) / np.maximum(1, self._task_rows)
+        ratio = np.array([shares[name] for name in self.task_names]) / np.maximum(1, self._task_rows)
         rates = (self._members * ratio).sum(axis=1) / self._members.sum(axis=1)
         return _whole(rates, np.array([len(rows) for rows in self._groups]))
 

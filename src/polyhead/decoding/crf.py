@@ -58,8 +58,8 @@ class LinearChain(Viterbi):
         transitions = np.zeros((self.outputs, self.outputs)) if self.transitions is None else np.array(self.transitions)
         tags = best_legal_tags(scores, words.mask, transitions=transitions)
         runs = tag_runs(tags)
-        marginals = Marginals(scores, words.mask, transitions)
-        return spans_of(runs, marginals.of_runs(runs), words=words, labels=self.labels, texts=batch.texts)
+        confidences = _confidences(runs, scores, words.mask, transitions=transitions)
+        return spans_of(runs, confidences, words=words, labels=self.labels, texts=batch.texts)
 
 
 class Marginals:
@@ -74,6 +74,8 @@ class Marginals:
         Rabiner 1989, section III.A, https://doi.org/10.1109/5.18626
     """
 
+    # What cannot follow has the probability 0, whose logarithm is meant.
+    @np.errstate(divide="ignore")
     def __init__(self, scores: Floats, mask: Booleans, transitions: Floats) -> None:
         legal = legal_transitions((scores.shape[-1] - 1) // 2)
         self._scores = scores
@@ -115,11 +117,21 @@ class Marginals:
         return np.exp(np.minimum(0.0, score - self.total[rows])).tolist()
 
 
+def _confidences(
+    runs: tuple[Integers, Integers, Integers, Integers], scores: Floats, mask: Booleans, *, transitions: Floats
+) -> list[float]:
+    """Return the probability of each span; only texts with spans are summed over."""
+    if not len(runs[0]):
+        return []
+    rows, own = np.unique(runs[0], return_inverse=True)
+    words = mask[rows].any(axis=0).sum()
+    return Marginals(scores[rows, :words], mask[rows, :words], transitions).of_runs((own, *runs[1:]))
+
+
 def _summed(logarithms: Floats, factors: Floats) -> Floats:
     """Sum over the tags before, shape `(batch, tags)`: a product of matrices, which is far cheaper than logarithms."""
     highest = logarithms.max(axis=1, keepdims=True)
-    with np.errstate(divide="ignore"):
-        return np.log(np.exp(logarithms - highest) @ factors) + highest
+    return np.log(np.exp(logarithms - highest) @ factors) + highest
 
 
 def _log_partition(scores: "Tensor", mask: "Tensor", steps: "Tensor") -> "Tensor":

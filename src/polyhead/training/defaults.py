@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
+from polyhead.model.compact import COMPACT
 from polyhead.recipe import EncoderSettings, TrainingSettings
 
-COMPACT = "compact"
 WIDE = 1024
 """Width from which an encoder counts as large; large ones break at rates that small ones need."""
 

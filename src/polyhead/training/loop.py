@@ -3,62 +3,34 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from accelerate import Accelerator
 
-from polyhead.balancing.base import At, LossBalancer
-from polyhead.data.order import Draw, Epoch, EpochOrder, TaskShare, share_scalars
-from polyhead.data.rows import Rows
+from polyhead.balancing.base import LossBalancer
+from polyhead.data.order import Draw, Epoch, TaskShare, share_scalars
 from polyhead.errors import NonFiniteLossError, TrainingError
 from polyhead.model.engine import TorchEngine
 from polyhead.model.multitask import MultiTaskModel
-from polyhead.recipe import Recipe
 from polyhead.runtime.predictor import Predictor
-from polyhead.spans import Integers
 from polyhead.training.averaging import WeightAverage
 from polyhead.training.checkpoints import Checkpoint, CheckpointStore
 from polyhead.training.comparing import Comparison
 from polyhead.training.conflicts import conflict_record, scalars
 from polyhead.training.course import course, next_epoch
-from polyhead.training.defaults import Settings
 from polyhead.training.evaluation import evaluate, overall
 from polyhead.training.gradients import Gradients
 from polyhead.training.interruption import Interruption
 from polyhead.training.optimizers import build_optimizer, learning_rate_factor, set_learning_rate
+from polyhead.training.plan import Plan
 from polyhead.training.progress import Progress
 from polyhead.training.standing import Standing
 from polyhead.training.state import model_tensors, optimizer_tensors, restore_model, restore_optimizer
-from polyhead.training.steps import BatchMaker, Labelled
+from polyhead.training.steps import Labelled
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run trains on and how; nothing in it changes while it runs.
-
-    Args:
-        recipe: the recipe, labels filled in.
-        settings: the training settings with nothing left open.
-        order: which rows come when.
-        lengths: tokens of each training row, shape `(rows,)`.
-        place: where the gradients of the tasks meet, if they do.
-        batches: turns row numbers into labelled batches.
-        dev: the rows that pick the best epoch, if there are any.
-        fingerprint: what must not change between a run and its resumption.
-    """
-
-    recipe: Recipe
-    settings: Settings
-    order: EpochOrder
-    lengths: Integers
-    place: At | None
-    batches: BatchMaker
-    dev: Rows | None
-    fingerprint: Mapping[str, Any]
 
 
 class Loop:
@@ -97,12 +69,18 @@ class Loop:
         self.standing = Standing(step=checkpoint.step, **values)
         self._gradients.balancer.restore(self.standing.balancing)
 
-    def run(self, interruption: Interruption) -> None:
+    def run(self, interruption: Interruption, *, score_first: bool = False) -> None:
         """Train to the end.
+
+        Args:
+            interruption: of whoever stops the run.
+            score_first: whether the weights as they are before the first step may turn out the best.
 
         Raises:
             NonFiniteLossError: a task's loss is NaN or infinite; the weights before that step are saved.
         """
+        if score_first and self._plan.dev is not None:
+            self._evaluate()
         while not self._finished():
             self._run_epoch(interruption)
             with self._average.applied():

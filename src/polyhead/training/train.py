@@ -1,8 +1,8 @@
 """Train a recipe: from its data to a finished model folder."""
 
 import json
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
-from filelock import FileLock, Timeout
 
 from polyhead.data.dataset import Dataset, load_dataset
 from polyhead.data.digests import digest_of
@@ -19,25 +18,29 @@ from polyhead.data.order import EpochOrder
 from polyhead.data.swaps import EntitySwapper
 from polyhead.errors import UsageError
 from polyhead.manifest import MANIFEST
+from polyhead.model.compact import COMPACT
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.spelling import fold
 from polyhead.recipe import Recipe, recipe_to_toml
 from polyhead.training.card import model_card
-from polyhead.training.checkpoints import CheckpointStore
+from polyhead.training.checkpoints import Checkpoint, CheckpointStore
+from polyhead.training.claiming import claimed
 from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.defaults import resolve
 from polyhead.training.evaluation import evaluate, tuned_tasks
 from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
-from polyhead.training.loop import Loop, Plan
+from polyhead.training.loop import Loop
 from polyhead.training.meeting import joins_nothing, meeting_place
 from polyhead.training.novelty import names_in
 from polyhead.training.pictures import draw_training
+from polyhead.training.plan import Plan
 from polyhead.training.preparation import aligned, prepared, texts_of
+from polyhead.training.probing import probe, rows_to_probe
 from polyhead.training.progress import Progress, Silent
 from polyhead.training.steps import BatchMaker
 
-CHECKPOINTS, LOCK, METRICS, HISTORY = "checkpoints", ".lock", "metrics.json", "history.json"
+CHECKPOINTS, METRICS, HISTORY = "checkpoints", "metrics.json", "history.json"
 CONFLICTS = "conflicts.json"
 FREE_ON_RESUME = ("checkpoint_steps", "trackers")
 
@@ -90,37 +93,10 @@ def train(
         return _finished(folder)
     accelerator = _accelerator(recipe, folder)
     # Of several processes the first alone writes.
-    claim = _claimed(folder, resume=resume) if accelerator.is_main_process else nullcontext()
+    claim = claimed(folder, resume=resume) if accelerator.is_main_process else nullcontext()
     with claim:
         accelerator.wait_for_everyone()
         return _train(recipe, folder, progress, accelerator)
-
-
-@contextmanager
-def _claimed(folder: Path, *, resume: bool) -> Generator[None]:
-    """Hold the folder for this process alone; the lock dies with the process."""
-    existed = folder.exists()
-    if existed and not folder.is_dir():
-        message = f"`output` must be a folder to make. Found the file {folder}."
-        raise UsageError(message)
-    if existed and any(folder.iterdir()) and not resume:
-        message = f"`output` must be a new folder. Found {folder} with content; name another, or go on with --resume."
-        raise UsageError(message)
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        message = f"{folder} must belong to one training at a time. Found another one writing to it."
-        raise UsageError(message) from error
-    try:
-        yield
-    finally:
-        lock.release()
-        (folder / LOCK).unlink(missing_ok=True)
-        # A run that failed before it saved anything leaves nothing behind.
-        if not existed and not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accelerator) -> TrainingResult:
@@ -138,10 +114,15 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
         progress.note(warning)
     hold_still(model.to(accelerator.device), recipe, data, progress)
     store = CheckpointStore(folder / CHECKPOINTS)
+    checkpoint = _newest(store, progress)
+    fitted = probe(model, rows_to_probe(plan)) if checkpoint is None and _probes(recipe) else []
+    if fitted:
+        progress.note(f"heads that begin at a regression on the embeddings: {', '.join(fitted)}")
     loop = Loop(plan, model, accelerator=accelerator, store=store, progress=progress)
-    _go_back(loop, store, plan.fingerprint, progress)
+    if checkpoint is not None:
+        _go_back(loop, checkpoint, plan.fingerprint, progress)
     with interruptible() as interruption, progress:
-        loop.run(interruption)
+        loop.run(interruption, score_first=bool(fitted))
     loop.load_best()
     for encoder in model.encoders().values():
         fold(encoder)
@@ -208,12 +189,18 @@ def _fingerprint(recipe: Recipe) -> dict[str, Any]:
     return json.loads(json.dumps({"recipe": document, "data": files}))
 
 
-def _go_back(loop: Loop, store: CheckpointStore, fingerprint: Mapping[str, Any], progress: Progress) -> None:
+def _probes(recipe: Recipe) -> bool:
+    return recipe.training.linear_probe and recipe.encoder.name != COMPACT
+
+
+def _newest(store: CheckpointStore, progress: Progress) -> Checkpoint | None:
     checkpoint, passed_over = store.newest()
     for sentence in passed_over:
         progress.note(f"{sentence} It is passed over.")
-    if checkpoint is None:
-        return
+    return checkpoint
+
+
+def _go_back(loop: Loop, checkpoint: Checkpoint, fingerprint: Mapping[str, Any], progress: Progress) -> None:
     changed = [key for key in fingerprint if checkpoint.meta["fingerprint"].get(key) != fingerprint[key]]
     if changed:
         rule = f"--resume needs the recipe and the data as they were. Found another {' and '.join(changed)}."

@@ -14,8 +14,9 @@ from polyhead.errors import DataError, NonFiniteLossError, UsageError
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe, parse_recipe
 from polyhead.tasks.classification import Classification
+from polyhead.training.claiming import LOCK
 from polyhead.training.evaluation import evaluate
-from polyhead.training.train import CHECKPOINTS, LOCK, METRICS, TrainingResult, train
+from polyhead.training.train import CHECKPOINTS, METRICS, TrainingResult, train
 
 WORDS = {"sport": ["goal", "match", "team", "coach"], "food": ["soup", "bread", "lunch", "salad"]}
 NAMES = ["Ada Brook", "Milo", "Nia Oakes", "Tor"]
