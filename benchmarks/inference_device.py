@@ -89,9 +89,8 @@ def measure_device(work: Work, device: torch.device, sizes: Sequence[int], *, re
     tokens, operations = float(work.lengths(work.texts).sum()), work.operations()
     peak = operations / np.median(seconds[PEAK])
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "a processor"
-    print(
-        f"\n{told(work, 32)}\n\nOn {name}, torch {torch.__version__}; {PEAK} in {precision(device)}: {peak / 1e12:.2f} TFLOP/s"
-    )
+    print(f"\n{told(work, 32)}\n\nOn {name}, with torch {torch.__version__}")
+    print(f"A {PEAK} in {precision(device)}: {peak / 1e12:.2f} TFLOP/s")
     print("\n| way | real tokens a second | % of the product | ours is faster, times |\n|---|---|---|---|")
     for way, own in seconds.items():
         share = 100 * np.median(seconds[PEAK] / own)
