@@ -1,9 +1,10 @@
 """Answers a second of one shared encoder, beside what people run today; ratios only.
 
-    python benchmarks/inference.py --shape minilm [--rows pipelines ours limits …]
+    python benchmarks/inference.py --shape minilm [--rows pipelines limits heads …]
+    python benchmarks/inference.py --shape bge-large --device cuda --texts 8192
 
 Weights are random, since only speed is measured. All ways run in one process and on one thread, one after the other in
-every repeat, and are compared on the medians of their CPU seconds.
+every repeat, and are compared on the medians of their CPU seconds; on a device, on those of seconds on the clock.
 """
 
 import argparse
@@ -22,7 +23,8 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
-from inference_work import LEANING, LONGEST, SHAPES, TASKS, Work, prepared, told
+from inference_device import measure_device
+from inference_work import SHAPES, TASKS, Way, Work, pipelines, prepared, told
 from onnx import TensorProto, helper, numpy_helper
 from sentence_transformers import SentenceTransformer
 
@@ -31,26 +33,7 @@ from polyhead.runtime.names import GRAPHS
 from polyhead.runtime.session import OnnxEngine, open_session
 from polyhead.text.tokens import TokenBatch
 
-Way = Callable[[], object]
 FLOAT32, INT8 = "ours, ONNX float32", "ours, ONNX int8"
-
-
-def pipelines(work: Work, size: int) -> Way:
-    """Run three fine-tuned models behind three pipelines."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(work.folder)
-    tokenizer.model_max_length = LONGEST
-    made = []
-    for task in TASKS.values():
-        words = task.level == "words"
-        kind = transformers.BertForTokenClassification if words else transformers.BertForSequenceClassification
-        settings = transformers.BertConfig(**{**work.model.encoder.config.to_dict(), "num_labels": task.outputs})
-        alone = kind(settings).eval()
-        if words:
-            alone.classifier.bias.data[0] += LEANING
-        options = {"aggregation_strategy": "simple"} if words else {}
-        name = "token-classification" if words else "text-classification"
-        made.append(transformers.pipeline(name, model=alone, tokenizer=tokenizer, device="cpu", **options))
-    return lambda: [list(each(list(work.texts), batch_size=size)) for each in made]
 
 
 def arrival_order(work: Work) -> Way:
@@ -215,6 +198,7 @@ def main() -> None:
     """Measure one shape."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="minilm")
+    parser.add_argument("--device", help="`cuda`, say: the torch engine there, beside others; without it, a processor")
     parser.add_argument("--texts", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", nargs="*", default=["pipelines", "others", "limits", "fixed", "heads", "further"])
@@ -223,6 +207,10 @@ def main() -> None:
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as folder:
+        if options.device:
+            work = prepared(options.shape, options.texts, Path(folder), export=False)
+            measure_device(work, torch.device(options.device), options.pipeline_batches, repeats=options.repeats)
+            return
         work = prepared(options.shape, options.texts, Path(folder))
         found = ways(work, options.rows, options.pipeline_batches)
         known = f"three pipelines, batch {options.pipeline_batches[-1]}" if "pipelines" in options.rows else FLOAT32

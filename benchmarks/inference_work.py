@@ -1,7 +1,7 @@
 """What `inference.py` measures on: texts with the lengths of real ones, and a model of random weights, exported."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -22,11 +22,13 @@ from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
 from polyhead.text.tokens import TextTokenizer
 
+Way = Callable[[], object]
 VOCABULARY = 30522
 LONGEST = 512
 SHAPES = {
     "minilm": {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536},
     "bge-small": {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 1536},
+    "bge-base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
     "bge-large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096},
     "tiny": {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 128},
 }
@@ -36,8 +38,11 @@ TASKS: Mapping[str, Task] = {
     "names": Entities(labels=("PERSON", "LOC", "ORG", "DATE")),
 }
 FURTHER: Mapping[str, Task] = {"urgency": Classification(labels=("now", "later")), "slots": Entities(labels=("A", "B"))}
+LEANINGS = {"names": 1.4, "slots": 2.0}
+"""Added to the logit of "no entity", so that a text has about one entity."""
+
 LEANING = 4.0
-"""Added to the logit of "no entity", so that texts have about as many entities as real ones."""
+"""The same for a pipeline, which takes each token's best tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,8 @@ def sentences_of_demo() -> list[str]:
     return [str(json.loads(line)["text"]) for line in lines]
 
 
-def prepared(shape: str, count: int, folder: Path) -> Work:
-    """Make a model of random weights and export it."""
+def prepared(shape: str, count: int, folder: Path, *, export: bool = True) -> Work:
+    """Make a model of random weights, and export it if that is asked."""
     sentences = sentences_of_demo()
     tokenizer = make_tokenizer(sentences)
     torch.manual_seed(0)
@@ -96,12 +101,31 @@ def prepared(shape: str, count: int, folder: Path) -> Work:
         projection=None,
     ).eval()
     with torch.no_grad():
-        for name in ("names", "slots"):
-            model.head(name)[-1].bias[0] += LEANING
+        for name, leaning in LEANINGS.items():
+            model.head(name)[-1].bias[0] += leaning
     model.save_pretrained(folder / "model")
-    export_model(folder / "model", int8=True, allow_loss=True)
+    if export:
+        export_model(folder / "model", int8=True, allow_loss=True)
     texts = make_texts(sentences, tokenizer, mixed_lengths(count))
     return Work(texts, make_texts(sentences, tokenizer, [128] * max(2, count // 5)), model, folder / "model")
+
+
+def pipelines(work: Work, size: int, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Way:
+    """Run three fine-tuned models behind three pipelines."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(work.folder)
+    tokenizer.model_max_length = LONGEST
+    made = []
+    for task in TASKS.values():
+        words = task.level == "words"
+        kind = transformers.BertForTokenClassification if words else transformers.BertForSequenceClassification
+        settings = transformers.BertConfig(**{**work.model.encoder.config.to_dict(), "num_labels": task.outputs})
+        alone = kind(settings).eval().to(dtype)
+        if words:
+            alone.classifier.bias.data[0] += LEANING
+        options = {"aggregation_strategy": "simple"} if words else {}
+        name = "token-classification" if words else "text-classification"
+        made.append(transformers.pipeline(name, model=alone, tokenizer=tokenizer, device=device, **options))
+    return lambda: [list(each(list(work.texts), batch_size=size)) for each in made]
 
 
 def mixed_lengths(count: int) -> list[int]:

@@ -131,7 +131,7 @@ def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="minilm")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--many", type=int, help=f"texts to compare with {FEW:,}, instead of one text")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:

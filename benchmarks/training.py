@@ -1,11 +1,12 @@
-"""Rows a second of learning all tasks at once, beside one Hugging Face Trainer run a task; ratios only.
+"""What training costs, part by part; ratios of CPU seconds only.
 
-    python benchmarks/training.py --rows 256
+    python benchmarks/training.py tasks --rows 512        three tasks at once, beside three runs of the Trainer
+    python benchmarks/training.py frozen --rows 256       epochs over an encoder that is frozen and remembered
+    python benchmarks/training.py balancing --rows 256    gradients joined at the representation, beside the plain sum
 
-An encoder in the shape of MiniLM-L6 with random weights learns two classifications and one entities task from rows that
-are labelled for all three. Both ways run with their defaults, in one process and on one thread, in turn. The CPU
-seconds of the steps are compared: from the end of the first to the end of the last, so that neither reading nor saving
-counts.
+An encoder in the shape of MiniLM-L6 with random weights learns from rows that are labelled for two classifications
+and one entities task. All ways run with their defaults, in one process and on one thread, in turn. An epoch counts
+from its beginning to the end of its last step, so that neither reading nor saving counts.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,53 +29,50 @@ from inference_work import SHAPES, VOCABULARY, make_texts, make_tokenizer, mixed
 from transformers import AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerFast, Trainer, TrainingArguments
 
 import polyhead
+from polyhead.recipe import parse_recipe
+from polyhead.training import freezing
 from polyhead.training.progress import Silent
 
-RECIPE = """
-[encoder]
-name = "encoder"
-[tasks.topic]
-kind = "classification"
-[tasks.mood]
-kind = "classification"
-[tasks.names]
-kind = "entities"
-[[data.train]]
-path = "train.jsonl"
-[training]
-epochs = 1
-"""
-TASKS = ("topic", "mood", "names")
-TOPICS, MOODS = "abcdef", "xyz"
 Row = dict[str, Any]
+Way = Callable[[], float]
+KINDS = {"topic": "classification", "mood": "classification", "names": "entities"}
+TOPICS, MOODS = "abcdef", "xyz"
+JOINED = ("upgrad", "pcgrad", "mgda", "cagrad")
+"""Ways of balancing that join gradients, from cheap to dear; `benchmarks/balancing.py` has all of them."""
 
 
 class Clock(Silent):
-    """Notes the CPU second at which each step of ours ends."""
+    """Notes the CPU seconds of each epoch, up to the end of its last step."""
 
     def __init__(self) -> None:
-        self.seconds: list[float] = []
+        self.epochs: list[float] = []
+        self._begin = 0.0
+
+    def epoch(self, number: int, batches: int, *, done: int) -> None:  # noqa: ARG002
+        self.epochs.append(0.0)
+        self._begin = time.process_time()
 
     def step(self, batches: int, losses: Mapping[str, float]) -> None:  # noqa: ARG002
-        self.seconds.append(time.process_time())
+        self.epochs[-1] = time.process_time() - self._begin
 
 
-class TimedTrainer(Trainer):
-    """Notes the CPU second at which each step's gradients are there."""
+class TrainerClock(transformers.TrainerCallback):
+    """Notes the CPU seconds of an epoch of the Trainer, up to the end of its last step."""
 
-    seconds: list[float]
+    def __init__(self) -> None:
+        self.seconds = self._begin = 0.0
 
-    def training_step(
-        self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
-    ) -> torch.Tensor:
-        """Compute the gradients, and take the time."""
-        loss = super().training_step(model, inputs, num_items_in_batch)
-        self.seconds.append(time.process_time())
-        return loss
+    def on_epoch_begin(self, *_: object, **__: object) -> None:
+        """Begin."""
+        self._begin = time.process_time()
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        """Take the time."""
+        self.seconds = time.process_time() - self._begin
 
 
 def prepare(folder: Path, count: int) -> list[Row]:
-    """Write an encoder, rows that are labelled for three tasks, and a recipe."""
+    """Write an encoder, and rows that are labelled for three tasks."""
     sentences = sentences_of_demo()
     tokenizer = make_tokenizer(sentences)
     torch.manual_seed(0)
@@ -91,15 +89,30 @@ def prepare(folder: Path, count: int) -> list[Row]:
         labels = {"topic": TOPICS[number % len(TOPICS)], "mood": MOODS[number % len(MOODS)], "names": names}
         rows.append({"text": text, **labels})
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "recipe.toml").write_text(RECIPE)
     return rows
 
 
-def ours(folder: Path, output: Path) -> float:
-    """Train all tasks at once; return the CPU seconds of an epoch."""
+def ours(folder: Path, tasks: Sequence[str], *, epochs: int = 1, **sections: Mapping[str, Any]) -> list[float]:
+    """Train; return the CPU seconds of each epoch.
+
+    Args:
+        folder: what `prepare` wrote.
+        tasks: those that are learned.
+        epochs: how many.
+        sections: further sections of the recipe.
+    """
+    document: dict[str, Any] = {
+        "encoder": {"name": "encoder"},
+        "tasks": {name: {"kind": KINDS[name]} for name in tasks},
+        "data": {"train": [{"path": "train.jsonl"}]},
+        **sections,
+        "training": {"epochs": epochs, "checkpoint_steps": 0, **sections.get("training", {})},
+    }
     clock = Clock()
-    polyhead.train(polyhead.load_recipe(folder / "recipe.toml"), output=output, progress=clock)
-    return _of_an_epoch(clock.seconds)
+    with tempfile.TemporaryDirectory() as output:
+        recipe = parse_recipe(document, folder=folder, source="benchmark")
+        polyhead.train(recipe, output=Path(output) / "model", progress=clock)
+    return clock.epochs
 
 
 def trainer(folder: Path, rows: Sequence[Row], task: str) -> float:
@@ -125,38 +138,95 @@ def trainer(folder: Path, rows: Sequence[Row], task: str) -> float:
     settings = TrainingArguments(
         output_dir=str(folder / "trainer"), num_train_epochs=1, report_to=[], disable_tqdm=True, use_cpu=True
     )
-    runner = TimedTrainer(
+    clock = TrainerClock()
+    runner = Trainer(
         kind.from_pretrained(folder / "encoder", num_labels=outputs),
         settings,
         train_dataset=items,  # pyright: ignore[reportArgumentType]  a list is what it reads row by row
         data_collator=collator(tokenizer),
+        callbacks=[clock],
     )
-    runner.seconds = []
     runner.train()
-    return _of_an_epoch(runner.seconds)
+    return clock.seconds
 
 
-def _of_an_epoch(seconds: Sequence[float]) -> float:
-    return (seconds[-1] - seconds[0]) / (len(seconds) - 1) * len(seconds)
+def forgetting(folder: Path, tasks: Sequence[str], epochs: int) -> list[float]:
+    """Train heads over a frozen encoder that runs again in each epoch."""
+    most, freezing.MOST_REMEMBERED = freezing.MOST_REMEMBERED, 0
+    try:
+        return ours(folder, tasks, epochs=epochs, training={"freeze": "all"})
+    finally:
+        freezing.MOST_REMEMBERED = most
+
+
+def in_turn(ways: Mapping[str, Way], repeats: int, *, warm: bool) -> dict[str, list[float]]:
+    """Run all ways in turn, after a round that warms up if that matters."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for repeat in range(0 if warm else 1, repeats + 1):
+        for name, way in ways.items():
+            took = way()
+            print(f"repeat {repeat}, {name}: {took:.2f} CPU seconds", file=sys.stderr)
+            if repeat:
+                seconds[name].append(took)
+    return seconds
+
+
+def ratio(above: Sequence[float], below: Sequence[float]) -> str:
+    """Say the median of the ratios within a repeat, with the least and the greatest."""
+    found = sorted(one / other for one, other in zip(above, below, strict=True))
+    return f"{median(found):.2f} ({found[0]:.2f} to {found[-1]:.2f})"
+
+
+def tasks_at_once(folder: Path, rows: Sequence[Row], repeats: int) -> None:
+    """Compare one run for all tasks with runs of the Trainer for one task each."""
+    ways: dict[str, Way] = {"all at once": lambda: ours(folder, list(KINDS))[0]}
+    ways |= {f"Trainer, {name}": lambda name=name: trainer(folder, rows, name) for name in KINDS}
+    seconds = in_turn(ways, repeats, warm=False)
+    parts = zip(*(seconds[f"Trainer, {name}"] for name in KINDS), strict=True)
+    found = ratio([sum(part) for part in parts], seconds["all at once"])
+    print(f"{len(KINDS)} tasks at once, beside {len(KINDS)} runs of the Trainer: {found} times as fast")
+
+
+def frozen(folder: Path, rows: Sequence[Row], repeats: int) -> None:  # noqa: ARG001
+    """Compare later epochs over states that are remembered with epochs in which the encoder runs."""
+    for tasks in (["topic"], list(KINDS)):
+        ways: dict[str, Way] = {
+            "remembered": lambda tasks=tasks: median(ours(folder, tasks, epochs=6, training={"freeze": "all"})[1:]),
+            "frozen, run again": lambda tasks=tasks: forgetting(folder, tasks, 2)[1],
+            "all learns": lambda tasks=tasks: ours(folder, tasks, epochs=2)[1],
+        }
+        seconds = in_turn(ways, repeats, warm=True)
+        for name in ("frozen, run again", "all learns"):
+            found = ratio(seconds[name], seconds["remembered"])
+            print(f"{', '.join(tasks)}: a later epoch, {name!r} over remembered: {found}")
+
+
+def balancing(folder: Path, rows: Sequence[Row], repeats: int) -> None:  # noqa: ARG001
+    """Compare epochs with gradients joined at the representation with epochs of the plain sum."""
+    ways: dict[str, Way] = {
+        kind: lambda kind=kind: ours(folder, list(KINDS), epochs=2, balancing={"kind": kind})[1]
+        for kind in ("fixed", *JOINED)
+    }
+    seconds = in_turn(ways, repeats, warm=True)
+    for kind in JOINED:
+        print(f"{kind}, at the representation, times the plain sum: {ratio(seconds[kind], seconds['fixed'])}")
+
+
+PARTS = {"tasks": tasks_at_once, "frozen": frozen, "balancing": balancing}
 
 
 def main() -> None:
-    """Measure rows a second."""
+    """Measure one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=PARTS, nargs="?", default="tasks")
     parser.add_argument("--rows", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
-    found: list[float] = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        rows = prepare(folder, options.rows)
-        for repeat in range(options.repeats):
-            own = ours(folder, folder / str(repeat))
-            found.append(sum(trainer(folder, rows, task) for task in TASKS) / own)
-            print(f"repeat {repeat}: {found[-1]:.2f}", file=sys.stderr)
-    print(f"{len(TASKS)} tasks at once: {median(found):.2f} times as fast as {len(TASKS)} runs of the Trainer")
+        PARTS[options.part](folder, prepare(folder, options.rows), options.repeats)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ PolyheadError
 └── StorageError             1  a file cannot be written: the disk is full, a permission is missing
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,6 +21,8 @@ SHOWN_FAULTS = 50
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the closest allowed word, or nothing."""
+    import difflib  # noqa: PLC0415  of no use before something is wrong
+
     close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 

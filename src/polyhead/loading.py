@@ -17,6 +17,9 @@ TOKENIZER = "tokenizer.json"
 DEVICE_BUDGET = 16_384
 """Padded tokens of a batch on CUDA, which small ones leave idle; not measured yet."""
 
+DEVICE_THREADS = 2
+"""On CUDA, one batch is tokenized or decoded while the device works on another; not measured yet."""
+
 
 def load(folder: str | Path, *, engine: str | None = None, threads: int | None = None) -> Predictor:
     """Open a model folder, ready to answer.
@@ -82,12 +85,13 @@ def _with_torch(folder: Path, threads: int | None) -> Predictor:
     if threads is not None:
         torch.set_num_threads(threads)
     model = MultiTaskModel.from_pretrained(folder)
-    budget = BUDGET
+    budget, batches = BUDGET, 1
     if torch.cuda.is_available():
         # Half precision is what its matrix units are made for, and what its attention of packed texts takes.
-        model, budget = model.to("cuda", torch.bfloat16), DEVICE_BUDGET
-    # torch uses all its threads for each batch.
-    return Predictor(tasks=model.tasks, tokenizer=model.tokenizer, engine=TorchEngine(model), budget=budget)
+        model, budget, batches = model.to("cuda", torch.bfloat16), DEVICE_BUDGET, DEVICE_THREADS
+    engine = TorchEngine(model)
+    # On a processor torch uses all its threads for each batch.
+    return Predictor(tasks=model.tasks, tokenizer=model.tokenizer, engine=engine, budget=budget, threads=batches)
 
 
 ENGINES: Mapping[str, Callable[[Path, int | None], Predictor]] = {

@@ -1,7 +1,6 @@
 """From a TOML file to plain values, changed by the command line's `--set`, and from records back to plain values."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         RecipeError: with one fault: the file cannot be read, or the place where it is no TOML.
     """
+    import tomllib  # noqa: PLC0415  whoever reads a manifest needs none
+
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
     except OSError as error:
@@ -87,6 +88,8 @@ def _key(place: object, step: str) -> str | int | None:
 
 
 def _value(text: str) -> object:
+    import tomllib  # noqa: PLC0415  as above
+
     try:
         document = tomllib.loads(f"value = {text}")
     except STRAYS:

@@ -8,10 +8,12 @@ import importlib
 import inspect
 import pkgutil
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polyhead.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 FAMILIES = {"tasks": "Task", "sampling": "Sampling", "balancing": "Balancing", "sharing": "Sharing"}
 
@@ -55,7 +57,9 @@ def _built_in(family: str) -> frozenset[str]:
 
 
 @cache
-def _plug_ins(family: str) -> dict[str, EntryPoint]:
+def _plug_ins(family: str) -> dict[str, "EntryPoint"]:
+    from importlib.metadata import entry_points  # noqa: PLC0415  slow, and not needed for the kinds that are built in
+
     return {point.name: point for point in entry_points(group=f"polyhead.{family}")}
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from polyhead.cli.app import application
+from polyhead.cli.commands import application
 from polyhead.recipe import DataSource, EncoderSettings, TrainingSettings
 from polyhead.registry import find, kinds
 from polyhead.sampling.temperature import Temperature
 from polyhead.tasks.base import LabelledTask, TextTask
+from polyhead.training.defaults import resolve
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -131,3 +132,20 @@ def test_every_page_is_reached_from_the_first() -> None:
 def test_the_newest_changes_are_those_of_the_version() -> None:
     version = tomllib.loads(page("pyproject.toml"))["project"]["version"]
     assert re.findall(r"^## \[(.*?)\]", page("CHANGELOG.md"), re.MULTILINE)[:2] == ["Unreleased", version]
+
+
+@pytest.mark.parametrize(("column", "encoder", "width"), [(1, "compact", 256), (2, "small", 768), (3, "large", 1024)])
+def test_the_page_of_defaults_tells_the_defaults(column: int, encoder: str, width: int) -> None:
+    lines = [line.strip("| ").split(" | ") for line in page("docs/defaults.md").splitlines() if line.startswith("| ")]
+    told = {cells[0].strip("`"): cells[min(column, len(cells) - 1)] for cells in lines[1:]}
+    for steps in (1, 10, 100, 2000):
+        settings = resolve(TrainingSettings(), EncoderSettings(name=encoder), tokens=10**9, width=width)
+        few = resolve(
+            TrainingSettings(), EncoderSettings(name=encoder), tokens=steps * settings.batch_tokens, width=width
+        )
+        numbers = told["epochs, for `s` batches in a pass"] if column < 3 else "20 · s^-0.35, from 3 to 10"
+        factor, power, least, most = map(float, re.findall(r"-?\d+\.?\d*", numbers))
+        assert few.epochs == max(least, min(most, round(factor * steps**power)))
+    for name in ("learning_rate", "head_learning_rate", "batch_tokens", "ema_decay", "swap_entities"):
+        assert getattr(settings, name) == float(told[name]), name
+    assert ", ".join(f"{beta:g}" for beta in settings.betas) == told["AdamW's betas"]

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyhead.errors import FolderError, StorageError, UsageError
-from polyhead.folder import Staging, fsync_tree, read_manifest, sha256_of, stage
+from polyhead.folder import read_manifest, sha256_of
 from polyhead.manifest import FORMAT_VERSION, Manifest
+from polyhead.staging import Staging, fsync_tree, stage
 from polyhead.tasks.classification import Classification
 
 FILES = {"config.json": "{}", "model.safetensors": "weights", "onnx/model.onnx": "graph", "README.md": "# card"}
@@ -233,7 +234,7 @@ def test_a_folder_without_permission_is_one_clear_error(make: Callable[..., None
 
 def test_what_a_killed_process_left_is_removed(make: Callable[..., None], tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from polyhead.folder import stage\n"
+        "import os, signal, sys; from pathlib import Path; from polyhead.staging import stage\n"
         "with stage(Path(sys.argv[1])) as staging:\n"
         "    (staging.path / 'half').write_text('x')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

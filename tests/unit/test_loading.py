@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -144,6 +145,30 @@ def test_an_exported_model_answers_without_torch_transformers_and_pydantic(expor
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("[] ")
+
+
+PREDICT = "import sys; sys.argv[0] = 'polyhead'; from polyhead.cli.app import main; main()"
+HEAVY = ("torch", "transformers", "pydantic", "typer", "pyarrow", "onnx", "importlib.metadata")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--engine=onnx", "--threads", "2")])
+def test_the_command_imports_nothing_heavy_to_answer(exported: Path, options: tuple[str, ...]) -> None:
+    look = f"{PREDICT}\nprint([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    words = [sys.executable, "-c", look, "predict", str(exported), "one text", *options]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    assert "one text" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break so on POSIX")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_whoever_has_enough_of_the_answers_is_told_nothing(exported: Path, options: tuple[str, ...]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "-c", PREDICT, "predict", str(exported), "one text", *options]
+    done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_long_texts_are_read_with_the_overlap_of_the_manifest(exported: Path, tmp_path: Path) -> None:

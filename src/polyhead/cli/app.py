@@ -1,53 +1,13 @@
-"""The `polyhead` program: its commands, and one readable block on stderr for whatever goes wrong."""
+"""The `polyhead` program: what is asked is done, and whatever goes wrong is one readable block on stderr."""
 
+import gc
 import os
 import sys
-import traceback
 from io import TextIOWrapper
-from typing import Annotated
 
-import typer
-
-from polyhead import __version__
-from polyhead.cli.check import check
-from polyhead.cli.convert import convert
-from polyhead.cli.demo import demo
-from polyhead.cli.describe import describe
-from polyhead.cli.evaluate import evaluate
-from polyhead.cli.export import export
-from polyhead.cli.new import new
-from polyhead.cli.predict import predict
-from polyhead.cli.serve import serve
-from polyhead.cli.train import train
+from polyhead.cli.printing import tell
+from polyhead.cli.quick import quickly_read
 from polyhead.errors import PolyheadError
-
-application = typer.Typer(
-    name="polyhead",
-    help="One text encoder, many heads: every answer about a text in one pass.",
-    epilog="Begin with `polyhead demo`: no data, no download, about two minutes.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for command in (demo, new, check, convert, describe, train, evaluate, predict, export, serve):
-    application.command()(command)
-
-
-def _show_version(asked: bool) -> None:  # noqa: FBT001  Typer calls it with the option's value
-    if asked:
-        typer.echo(f"polyhead {__version__}")
-        raise typer.Exit
-
-
-@application.callback()
-def options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and leave.", callback=_show_version, is_eager=True)
-    ] = False,
-) -> None:
-    """One text encoder, many heads: every answer about a text in one pass."""
 
 
 def main() -> None:
@@ -57,7 +17,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        application()
+        _run()
     except PolyheadError as error:
         _leave(f"Error: {error}", error.exit_status)
     except Exception as error:  # noqa: BLE001  whatever was not foreseen still ends in one block
@@ -65,9 +25,35 @@ def main() -> None:
         _leave(f"Error: {type(error).__name__}: {error}\n{advice}", 1)
 
 
+def _run() -> None:
+    question = quickly_read(sys.argv[1:])
+    if question is None:
+        from polyhead.cli.commands import application  # noqa: PLC0415  Typer and pydantic take a while to start
+
+        application()
+        return
+    # What a program starts with is no garbage: to look for some takes a tenth of the time of answering a text.
+    gc.disable()
+    # Typer leaves in the same ways after Ctrl-C, and when whoever read the answers has enough of them.
+    try:
+        from polyhead.cli.answering import answer  # noqa: PLC0415  what it needs differs from what other commands need
+
+        answer(question)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    finally:
+        gc.enable()
+
+
 def _leave(message: str, exit_status: int) -> None:
     if os.environ.get("POLYHEAD_TRACEBACK") == "1":
+        import traceback  # noqa: PLC0415  of no use before something is wrong
+
         traceback.print_exc()
     else:
-        typer.echo(message, err=True)
+        tell(message)
     sys.exit(exit_status)

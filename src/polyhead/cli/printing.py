@@ -2,29 +2,33 @@
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PLAIN_WIDTH = 120
 """Columns of what is printed into a file or a pipe, which have no width of their own."""
 
 
-def output_console() -> Console:
+def output_console() -> "Console":
     """Open stdout for people: colours and the terminal's width there, plain text elsewhere."""
+    from rich.console import Console  # noqa: PLC0415  JSON needs none
+
     return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
-def error_console() -> Console:
+def error_console() -> "Console":
     """Open stderr for progress, so that stdout holds results only."""
+    from rich.console import Console  # noqa: PLC0415  most programs that call this one show no progress
+
     width = None if sys.stderr.isatty() else PLAIN_WIDTH
     return Console(stderr=True, highlight=False, markup=False, emoji=False, width=width)
 
 
 def tell(message: str) -> None:
     """Say something on stderr."""
-    typer.echo(message, err=True)
+    print(message, file=sys.stderr)  # noqa: T201  the one place
 
 
 def json_line(document: Any) -> bytes:  # noqa: ANN401  any JSON value

@@ -62,8 +62,8 @@ class LinearChain(Viterbi):
         transitions = np.zeros((self.outputs, self.outputs)) if self.transitions is None else np.array(self.transitions)
         tags = best_legal_tags(scores, words.mask, transitions=transitions)
         runs = tag_runs(tags)
-        marginals = Marginals(scores, words.mask, transitions)
-        return spans_of(runs, marginals.of_runs(runs), words=words, labels=self.labels, texts=batch.texts)
+        confidences = _confidences(runs, scores, words.mask, transitions=transitions)
+        return spans_of(runs, confidences, words=words, labels=self.labels, texts=batch.texts)
 
 
 class Marginals:
@@ -116,6 +116,17 @@ class Marginals:
         after[np.arange(len(rows)), inside] = -np.inf
         score += np.where(end <= self._last[rows], np.logaddexp.reduce(after, axis=1), 0.0)
         return np.exp(np.minimum(0.0, score - self.total[rows])).tolist()
+
+
+def _confidences(
+    runs: tuple[Integers, Integers, Integers, Integers], scores: Floats, mask: Booleans, *, transitions: Floats
+) -> list[float]:
+    """Return the probability of each span; only texts with spans are summed over."""
+    if not len(runs[0]):
+        return []
+    rows, own = np.unique(runs[0], return_inverse=True)
+    words = mask[rows].any(axis=0).sum()
+    return Marginals(scores[rows, :words], mask[rows, :words], transitions).of_runs((own, *runs[1:]))
 
 
 def _summed(scores: Floats, factors: Floats, starts: Floats) -> Floats:

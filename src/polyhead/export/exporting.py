@@ -18,12 +18,13 @@ from polyhead.export.precision import weakest_first
 from polyhead.export.publishing import add_graphs
 from polyhead.export.samples import first_passages, labelled_rows, recipe_sources
 from polyhead.export.traced import traced_graph
-from polyhead.folder import read_manifest, stage
+from polyhead.folder import read_manifest
 from polyhead.model.engine import TorchEngine
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import DataSource
 from polyhead.runtime.names import GRAPHS
 from polyhead.runtime.session import OnnxEngine
+from polyhead.staging import stage
 from polyhead.text.tokens import Passage
 
 LARGEST = 2**31 - 2**24

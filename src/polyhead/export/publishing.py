@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from polyhead.folder import fsync_tree, sha256_of
+from polyhead.folder import sha256_of
 from polyhead.manifest import MANIFEST, Manifest
+from polyhead.staging import fsync_tree
 
 
 def add_graphs(folder: Path, staged: Path, *, manifest: Manifest, records: Mapping[str, Mapping[str, Any]]) -> None:

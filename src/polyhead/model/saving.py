@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from polyhead import __version__
 from polyhead.errors import FolderError, StorageError
-from polyhead.folder import read_manifest, stage
+from polyhead.folder import read_manifest
 from polyhead.manifest import ENCODER_WEIGHTS, Manifest
 from polyhead.model.dialect import PROJECTION, speaks, write_modules
 from polyhead.model.encoder import load_module, quiet
@@ -22,6 +22,7 @@ from polyhead.model.sources import reason_of
 from polyhead.model.spelling import plain_state
 from polyhead.model.tokenizers import write_tokenizer
 from polyhead.sharing._adapters import MARK, plain_name
+from polyhead.staging import stage
 from polyhead.text.tokens import TextTokenizer
 
 if TYPE_CHECKING:

@@ -3,8 +3,10 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,7 +30,7 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="polyhead") if threads > 1 else None
+        self._pool = _pool(threads) if threads > 1 else None
 
     def __enter__(self) -> Self:
         return self
@@ -59,3 +61,9 @@ class Workers:
                 yield begun.popleft().result()
         while begun:
             yield begun.popleft().result()
+
+
+def _pool(threads: int) -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  one text needs no threads
+
+    return ThreadPoolExecutor(threads, thread_name_prefix="polyhead")

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from polyhead.errors import FolderError, StorageError
-from polyhead.folder import fsync_tree, sha256_of
+from polyhead.folder import sha256_of
+from polyhead.staging import fsync_tree
 
 FORMAT_VERSION = 1
 STATE, META, MANIFEST = "state.safetensors", "meta.json", "MANIFEST.json"

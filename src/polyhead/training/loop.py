@@ -51,12 +51,14 @@ class Loop:
         self._model = model
         self._inner_optimizer = build_optimizer(model, plan.settings)
         self._wrapped, self._optimizer = accelerator.prepare(model, self._inner_optimizer)
+        # To find them in a deep encoder takes a while, so it is done once.
+        self._weights = list(self._wrapped.parameters())
         self._average = WeightAverage(model, plan.settings.ema_decay)
         self._gradients = Gradients(model, self._wrapped, recipe=plan.recipe, accelerator=accelerator)
         self._comparison = Comparison(model, recipe=plan.recipe, accelerator=accelerator, place=plan.place)
         self.standing = Standing()
         self._shares: Sequence[TaskShare] = ()
-        self._weights = {name: task.weight for name, task in plan.recipe.tasks.items()}
+        self._task_weights = {name: task.weight for name, task in plan.recipe.tasks.items()}
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to a checkpoint, so that what follows is what would have followed."""
@@ -147,7 +149,7 @@ class Loop:
         compare = training.log_conflicts and step % training.conflict_steps == 0
         compared = self._comparison.inner_products(parts, step=step) if compare else None
         losses = self._gradients.compute(parts, step=step)
-        norm = self._accelerator.clip_grad_norm_(self._wrapped.parameters(), self._plan.settings.clip)
+        norm = self._accelerator.clip_grad_norm_(self._weights, self._plan.settings.clip)
         self._refuse_non_finite(losses, float(cast("Tensor", norm)))
         warmup = self._plan.settings.warmup
         set_learning_rate(self._inner_optimizer, learning_rate_factor(self._share_done(done), warmup=warmup))
@@ -187,7 +189,7 @@ class Loop:
         self._progress.step(batches, self.standing.mean_losses())
         rate = max(group["lr"] for group in self._inner_optimizer.param_groups)
         raw = {f"loss/{name}": loss for name, loss in losses.items()}
-        weighted = {f"weighted_loss/{name}": loss * self._weights[name] for name, loss in losses.items()}
+        weighted = {f"weighted_loss/{name}": loss * self._task_weights[name] for name, loss in losses.items()}
         self._accelerator.log({**raw, **weighted, "learning_rate": rate}, step=self.standing.step)
 
     def _evaluate(self) -> None:

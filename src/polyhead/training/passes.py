@@ -28,13 +28,16 @@ class Passes:
     def __init__(self, model: MultiTaskModel, wrapped: nn.Module, *, recipe: Recipe, accelerator: Accelerator) -> None:
         self._model, self._wrapped, self._accelerator = model, wrapped, accelerator
         self._tasks, self._seed = recipe.tasks, recipe.training.seed
+        self._encoder_learns = any(weight.requires_grad for weight in model.encoder.parameters())
         self.processes = Processes(accelerator)
 
     def prepare(self) -> None:
         """Bring the model into training; an encoder that does not learn works as it will in use."""
-        self._wrapped.train()
-        if not any(weight.requires_grad for weight in self._model.encoder.parameters()):
-            self._model.encoder.eval()
+        modules = (self._wrapped, self._model, self._model.encoder)
+        # To go through all modules at each step costs as much as a step of heads over states that are remembered.
+        if [module.training for module in modules] != [True, True, self._encoder_learns]:
+            self._wrapped.train()
+            self._model.encoder.train(self._encoder_learns)
 
     def counts(self, parts: Sequence[Labelled]) -> dict[str, float]:
         """Count each task's labels in the whole step; gradients are averaged over processes, so theirs count too."""
@@ -58,7 +61,7 @@ class Passes:
             part: number of the part.
             watched: whether a pass back will follow that fills the gradients of the weights.
         """
-        torch.manual_seed(step_seed(self._seed, step, part))
+        self._sow(step_seed(self._seed, step, part))
         module = self._wrapped if watched else self._model
         with nullcontext() if watched else self._accelerator.autocast():
             outputs: Outputs = module(self._model.tensors(labelled.batch), tuple(labelled.targets) or ())
@@ -82,7 +85,14 @@ class Passes:
 
     def seed_joining(self, step: int, parts: int) -> None:
         """Fix what is random in joining gradients, alike on every process."""
-        torch.manual_seed(step_seed(self._seed, step, parts))
+        self._sow(step_seed(self._seed, step, parts))
+
+    def _sow(self, seed: int) -> None:
+        if self._accelerator.device.type == "cpu":
+            # The other one leaves word for devices that are absent, too, which takes milliseconds a step.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
 
 def add(sums: dict[str, float], losses: Mapping[str, Tensor]) -> None:

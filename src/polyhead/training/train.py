@@ -17,7 +17,7 @@ from polyhead.data.lengths import measure
 from polyhead.data.order import EpochOrder
 from polyhead.data.swaps import EntitySwapper
 from polyhead.errors import UsageError
-from polyhead.folder import MANIFEST
+from polyhead.manifest import MANIFEST
 from polyhead.model.compact import COMPACT
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.spelling import fold

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 import polyhead
-from polyhead.cli.app import application
+from polyhead.cli.commands import application
 from polyhead.errors import DataError, EncoderUnavailableError, Fault, UsageError
 
 Run = Callable[..., Any]

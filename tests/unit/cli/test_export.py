@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from polyhead.cli.app import application
+from polyhead.cli.commands import application
 from polyhead.cli.export import told
 from polyhead.export import exporting
 from polyhead.export.exporting import Exported

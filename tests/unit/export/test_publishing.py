@@ -6,7 +6,8 @@ import pytest
 from polyhead.errors import FolderError
 from polyhead.export import publishing
 from polyhead.export.publishing import add_graphs
-from polyhead.folder import read_manifest, stage
+from polyhead.folder import read_manifest
+from polyhead.staging import stage
 
 GRAPH = "onnx/model.onnx"
 

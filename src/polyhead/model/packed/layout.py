@@ -54,7 +54,8 @@ class Packing:
         places: where each token is in the padded batch, counted row by row, shape `(tokens,)`.
         positions: position of each token in its text, shape `(tokens,)`.
         texts: number of the text of each token in the packed order, shape `(tokens,)`.
-        lengths: tokens of each text in the packed order.
+        begins: where each text begins in the packed order, and where the last ends, shape `(batch + 1,)`, int32.
+        lengths: tokens of each text in the packed order, known to the processor.
         shape: `(batch, tokens)` of the padded batch.
         buckets: the texts again, by about the same length.
     """
@@ -62,6 +63,7 @@ class Packing:
     places: Tensor
     positions: Tensor
     texts: Tensor
+    begins: Tensor
     lengths: Integers
     shape: tuple[int, int]
     buckets: tuple[Bucket, ...]
@@ -90,6 +92,7 @@ class Packing:
             places=torch.from_numpy(places).to(mask.device),
             positions=torch.from_numpy(positions).to(mask.device),
             texts=torch.from_numpy(texts).to(mask.device),
+            begins=torch.from_numpy(np.cumsum([0, *lengths], dtype=np.int32)).to(mask.device),
             lengths=lengths,
             shape=(given.shape[0], given.shape[1]),
             buckets=tuple(_buckets(lengths, mask.device)),

@@ -40,9 +40,7 @@ def attend(
     if kernel is None:
         message = f"attention of packed texts on CUDA needs {KERNELS}"
         raise RuntimeError(message)
-    begins = nn.functional.pad(torch.from_numpy(packing.lengths).cumsum(0), (1, 0))
-    begins = begins.to(query.device, torch.int32, non_blocking=True)
-    longest = int(packing.lengths[-1])
+    begins, longest = packing.begins, int(packing.lengths[-1])
     context = kernel(query, key, value, begins, begins, longest, longest, scale=scale, window_size=window)
     return context.flatten(1)
 
