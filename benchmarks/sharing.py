@@ -5,9 +5,9 @@
 Topics of news (ag_news), moods of messages (airline_sentiment), entities (conll2003): three files that each label one
 task, a sixtieth of each, with the built-in encoder. A run takes about 25 seconds of one core. Each finished run is a
 line of `results.jsonl`; runs that are there already are passed over, so it can be stopped and started at will.
-`--table` prints the Markdown table of what is there: dev metric, mean and standard deviation over the seeds, how far the
-mean lies above the default's with the same seed, and CPU seconds of an epoch, its evaluation included, relative to the
-default.
+`--table` prints the Markdown table of what is there: dev metric, mean and standard deviation over the seeds, how far
+the mean lies above the default's with the same seed, and CPU seconds of an epoch, its evaluation included, relative to
+the default.
 """
 
 import argparse
