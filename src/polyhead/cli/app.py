@@ -47,6 +47,7 @@ def _run() -> None:
         sys.exit(1)
     finally:
         gc.enable()
+    sys.exit(0)
 
 
 def _leave(message: str, exit_status: int) -> None:
