@@ -90,7 +90,7 @@ def setfit(folder: Path, train: Rows, test: Rows, *, seed: int) -> float:
             num_train_epochs=1,
             per_device_train_batch_size=16,
             learning_rate=2e-5,
-            warmup_ratio=0.1,
+            warmup_steps=0.1,
             seed=seed,
             report_to="none",
             save_strategy="no",
