@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from results import Results
 
 Rows = list[dict[str, Any]]
 
@@ -117,7 +118,7 @@ def paired(rows: Rows, *, seed: int) -> Iterator[dict[str, Any]]:
                 yield {"sentence1": row["text"], "sentence2": other["text"], "label": score}
 
 
-def ours(folder: Path, train: Rows, test: Rows, *, seed: int, **training: Any) -> float:  # noqa: ANN401
+def ours(folder: Path, train: Rows, test: Rows, *, seed: int, freeze: str = "none") -> float:
     """Train a recipe that names the encoder, the task and the rows, and leaves all else to the defaults."""
     from polyhead.recipe import parse_recipe
     from polyhead.training.train import train as train_recipe
@@ -129,7 +130,7 @@ def ours(folder: Path, train: Rows, test: Rows, *, seed: int, **training: Any) -
             "encoder": {"name": str(folder.resolve())},
             "tasks": {"asked": {"kind": "classification"}},
             "data": {name: [{"path": f"{name}.jsonl"}] for name in ("train", "test")},
-            "training": {"seed": seed, **training},
+            "training": {"seed": seed, "freeze": freeze},
         }
         result = train_recipe(parse_recipe(document, folder=Path(place), source="benchmark"), output=Path(place) / "m")
         return float(result.metrics["asked"]["accuracy"])
@@ -198,24 +199,18 @@ def main() -> None:
         shutil.rmtree(given.make, ignore_errors=True)
         make(given.make, given.data.resolve())
         return
-    given.output.mkdir(parents=True, exist_ok=True)
-    results = given.output / "results.jsonl"
-    lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    done = {(line["data"], line["count"], line["way"], line["seed"]) for line in lines}
     if not given.table and given.encoder is None:
         parser.error("--encoder must name a folder; --make trains one.")
-    wanted = [(s, n, c, w) for s in given.seeds for n in DATA for c in given.counts for w in given.ways]
-    for seed, name, count, way in () if given.table else wanted:
-        if (name, count, way, seed) in done:
+    results = Results(given.output, "data", "count", "way", "seed")
+    wanted = [(n, c, w, s) for s in given.seeds for n in DATA for c in given.counts for w in given.ways]
+    for name, count, way, seed in () if given.table else wanted:
+        if results.has(name, count, way, seed):
             continue
         np.random.seed(seed)  # noqa: NPY002  what other libraries draw
         train, test = drawn(given.data, name, count=count, seed=seed)
         accuracy = WAYS[way](given.encoder, train, test, seed=seed)
-        lines.append({"data": name, "count": count, "way": way, "seed": seed, "accuracy": accuracy})
-        with results.open("a") as file:
-            file.write(json.dumps(lines[-1]) + "\n")
-        print(json.dumps(lines[-1]), flush=True)
-    print("\n".join(show(lines)))
+        results.add({"data": name, "count": count, "way": way, "seed": seed, "accuracy": accuracy})
+    print("\n".join(show(results.lines)))
 
 
 if __name__ == "__main__":

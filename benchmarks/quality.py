@@ -8,7 +8,6 @@ will. `--table` prints the Markdown table of what is there: mean and standard de
 """
 
 import argparse
-import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+
+from results import Results
 
 from polyhead.recipe import parse_recipe
 from polyhead.training.train import train
@@ -133,20 +134,14 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
-    results = given.output / "results.jsonl"
-    lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    done = {(line["case"], line["encoder"], line["seed"]) for line in lines}
+    results = Results(given.output, "case", "encoder", "seed")
     for seed in () if given.table else given.seeds:
         for name, case in cases().items():
-            if (name, given.encoder, seed) in done or (given.only and name not in given.only):
+            if results.has(name, given.encoder, seed) or (given.only and name not in given.only):
                 continue
             found = run(case, data=given.data.resolve(), folder=given.output, encoder=given.encoder, seed=seed)
-            lines.append({"case": name, "encoder": given.encoder, "seed": seed, **found})
-            with results.open("a") as file:
-                file.write(json.dumps(lines[-1]) + "\n")
-            print(json.dumps(lines[-1]), flush=True)
-    print("\n".join(show(lines)))
+            results.add({"case": name, "encoder": given.encoder, "seed": seed, **found})
+    print("\n".join(show(results.lines)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from tokenizers import Tokenizer
 
 TIMEOUT_SECONDS = 60
 
+CLIENTS = 32
+"""Who ask at once, where nothing else is said."""
+
 
 @dataclass(slots=True)
 class Report:

@@ -21,6 +21,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
+from results import Results
 
 from polyhead.recipe import parse_recipe
 from polyhead.registry import kinds
@@ -139,22 +140,15 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS))
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
-    results = given.output / "results.jsonl"
-    lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    if not given.table:
-        tables = prepare(given.data, given.output / "rows")
-        done = {(line["case"], line["seed"]) for line in lines}
-        for seed in given.seeds:
-            for name, case in cases().items():
-                if (name, seed) in done or (given.only and name not in given.only):
-                    continue
-                line = {"case": name, "seed": seed, **run(case, tables=tables, folder=given.output / "rows", seed=seed)}
-                lines.append(line)
-                with results.open("a") as file:
-                    file.write(json.dumps(line) + "\n")
-                print(json.dumps(line), flush=True)
-    print("\n".join(show(lines)))
+    results = Results(given.output, "case", "seed")
+    tables = {} if given.table else prepare(given.data, given.output / "rows")
+    for seed in () if given.table else given.seeds:
+        for name, case in cases().items():
+            if results.has(name, seed) or (given.only and name not in given.only):
+                continue
+            found = run(case, tables=tables, folder=given.output / "rows", seed=seed)
+            results.add({"case": name, "seed": seed, **found})
+    print("\n".join(show(results.lines)))
 
 
 if __name__ == "__main__":

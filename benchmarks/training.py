@@ -92,21 +92,24 @@ def prepare(folder: Path, count: int) -> list[Row]:
     return rows
 
 
-def ours(folder: Path, tasks: Sequence[str], *, epochs: int = 1, **sections: Mapping[str, Any]) -> list[float]:
+def ours(
+    folder: Path, tasks: Sequence[str], *, epochs: int = 1, freeze: str = "none", balancing: str = "fixed"
+) -> list[float]:
     """Train; return the CPU seconds of each epoch.
 
     Args:
         folder: what `prepare` wrote.
         tasks: those that are learned.
         epochs: how many.
-        sections: further sections of the recipe.
+        freeze: what of the encoder stays as it is.
+        balancing: the kind of it.
     """
     document: dict[str, Any] = {
         "encoder": {"name": "encoder"},
         "tasks": {name: {"kind": KINDS[name]} for name in tasks},
         "data": {"train": [{"path": "train.jsonl"}]},
-        **sections,
-        "training": {"epochs": epochs, "checkpoint_steps": 0, **sections.get("training", {})},
+        "balancing": {"kind": balancing},
+        "training": {"epochs": epochs, "checkpoint_steps": 0, "freeze": freeze},
     }
     clock = Clock()
     with tempfile.TemporaryDirectory() as output:
@@ -154,7 +157,7 @@ def forgetting(folder: Path, tasks: Sequence[str], epochs: int) -> list[float]:
     """Train heads over a frozen encoder that runs again in each epoch."""
     most, freezing.MOST_REMEMBERED = freezing.MOST_REMEMBERED, 0
     try:
-        return ours(folder, tasks, epochs=epochs, training={"freeze": "all"})
+        return ours(folder, tasks, epochs=epochs, freeze="all")
     finally:
         freezing.MOST_REMEMBERED = most
 
@@ -191,7 +194,7 @@ def frozen(folder: Path, rows: Sequence[Row], repeats: int) -> None:  # noqa: AR
     """Compare later epochs over states that are remembered with epochs in which the encoder runs."""
     for tasks in (["topic"], list(KINDS)):
         ways: dict[str, Way] = {
-            "remembered": lambda tasks=tasks: median(ours(folder, tasks, epochs=6, training={"freeze": "all"})[1:]),
+            "remembered": lambda tasks=tasks: median(ours(folder, tasks, epochs=6, freeze="all")[1:]),
             "frozen, run again": lambda tasks=tasks: forgetting(folder, tasks, 2)[1],
             "all learns": lambda tasks=tasks: ours(folder, tasks, epochs=2)[1],
         }
@@ -204,8 +207,7 @@ def frozen(folder: Path, rows: Sequence[Row], repeats: int) -> None:  # noqa: AR
 def balancing(folder: Path, rows: Sequence[Row], repeats: int) -> None:  # noqa: ARG001
     """Compare epochs with gradients joined at the representation with epochs of the plain sum."""
     ways: dict[str, Way] = {
-        kind: lambda kind=kind: ours(folder, list(KINDS), epochs=2, balancing={"kind": kind})[1]
-        for kind in ("fixed", *JOINED)
+        kind: lambda kind=kind: ours(folder, list(KINDS), epochs=2, balancing=kind)[1] for kind in ("fixed", *JOINED)
     }
     seconds = in_turn(ways, repeats, warm=True)
     for kind in JOINED:

@@ -13,7 +13,7 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_p
 
 from polyhead.export import layers
 from polyhead.export.graph import Graph
-from polyhead.export.layout import Layout, laid_out
+from polyhead.export.layout import Layout, laid_out, token_count
 from polyhead.runtime.names import MASK
 
 
@@ -178,7 +178,7 @@ def _neighbours(layout: Layout, size: int) -> str:
     outside = graph.add("Shape", layout.real)
     places = graph.add("Where", visible, layout.places, outside)
     places = graph.add("Pad", places, graph.integers(0, side, 0, side), graph.add("Squeeze", outside))
-    count = layers.token_count(graph)
+    count = token_count(graph)
     shifted = [
         graph.add("Slice", places, graph.integers(step), _moved(graph, count, step), graph.integers(1))
         for step in range(size)

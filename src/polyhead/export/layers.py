@@ -7,7 +7,7 @@ from onnx import TensorProto
 from torch import Tensor, nn
 
 from polyhead.export.graph import Array, Graph
-from polyhead.export.layout import Layout
+from polyhead.export.layout import Layout, token_count
 from polyhead.runtime.names import TOKENS
 
 EXCLUDED = -1e30
@@ -47,11 +47,6 @@ def total(graph: Graph, *states: str) -> str:
     SkipLayerNormalization, whose loop takes five times as long as the two.
     """
     return graph.add("Sum", *states)
-
-
-def token_count(graph: Graph) -> str:
-    """Return how many tokens a row of the batch has, padding included, as a vector of one number."""
-    return graph.add("Shape", TOKENS, attributes={"start": 1, "end": 2})
 
 
 def embedded(graph: Graph, table: Tensor, ids: str, *, name: str) -> str:

@@ -40,8 +40,7 @@ class Layout:
 
     def positions(self) -> str:
         """Return the place of each real token in its text."""
-        tokens = self.graph.add("Shape", TOKENS, attributes={"start": 1, "end": 2})
-        return self.graph.add("Mod", self.real, tokens)
+        return self.graph.add("Mod", self.real, token_count(self.graph))
 
 
 def laid_out(graph: Graph) -> Layout:
@@ -50,3 +49,8 @@ def laid_out(graph: Graph) -> Layout:
     real = graph.add("Squeeze", graph.add("NonZero", flat), graph.integers(0))
     places = graph.add("Sub", graph.add("CumSum", flat, graph.whole(0)), graph.whole(1))
     return Layout(graph, real, graph.add("Reshape", places, graph.add("Shape", TOKENS)))
+
+
+def token_count(graph: Graph) -> str:
+    """Return how many tokens a row of the batch has, padding included, as a vector of one number."""
+    return graph.add("Shape", TOKENS, attributes={"start": 1, "end": 2})

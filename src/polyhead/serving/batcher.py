@@ -180,13 +180,11 @@ class Batcher:
             self._pace.learn_cost(timing.padded, timing.worker)
             for item in batch:
                 item.owner.missing -= 1
-            whole = [owner for owner in {item.owner for item in batch} if not owner.missing and not owner.done]
-            for job in whole:
-                job.done = True
+            whole = [owner for owner in {item.owner for item in batch} if not owner.missing]
         for job in whole:
-            job.deliver(job)
+            self._finish(job)
 
-    def _finish(self, job: Job, failure: RefusedError) -> None:
+    def _finish(self, job: Job, failure: RefusedError | None = None) -> None:
         with self._changed:
             if job.done:
                 return

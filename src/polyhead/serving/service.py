@@ -17,7 +17,6 @@ from polyhead.serving.journal import log
 from polyhead.serving.limits import Limits
 from polyhead.serving.metrics import Meter
 from polyhead.serving.models import Models, Reload, ServedModel
-from polyhead.serving.postbox import Postbox
 from polyhead.serving.refusals import RefusedError, gone, timed_out
 from polyhead.serving.visit import Visit
 from polyhead.spans import Floats
@@ -35,7 +34,6 @@ class Service:
         meter: the counters.
         collector: keeps uncertain texts, when that was asked for.
         draining: whether the server is about to stop.
-        postbox: takes what is done to the event loop.
     """
 
     models: Models
@@ -44,7 +42,6 @@ class Service:
     meter: Meter
     collector: Collector | None = None
     draining: bool = False
-    postbox: Postbox | None = None
 
     @property
     def ready(self) -> bool:
@@ -94,8 +91,11 @@ class Service:
             return []
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        postbox = self._postbox(loop)
-        job.deliver = lambda _: postbox.put(done)
+
+        def deliver(_: Job) -> None:
+            loop.call_soon_threadsafe(_settle, done)
+
+        job.deliver = deliver
         self.batcher.submit(job)
         watch = None if receive is None else loop.create_task(_gone(receive, done))
         try:
@@ -131,11 +131,6 @@ class Service:
                 rule = f"a text must have at most {self.limits.characters:,} characters."
                 raise RefusedError(422, f"{rule} Text {index} has {length:,}.")
 
-    def _postbox(self, loop: asyncio.AbstractEventLoop) -> Postbox:
-        if self.postbox is None or self.postbox.loop is not loop:
-            self.postbox = Postbox(loop)
-        return self.postbox
-
     def _tell_models(self) -> None:
         self.meter.set_models({model.name: model.version for model in self.models.open})
 
@@ -150,3 +145,8 @@ async def _gone(receive: Receive, done: asyncio.Future[None]) -> None:
         pass
     if not done.done():
         done.set_exception(gone())
+
+
+def _settle(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
