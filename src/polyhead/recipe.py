@@ -70,7 +70,7 @@ class TrainingSettings:
         swap_entities: probability that an entity of a training row is swapped for another of its label.
         precision: number format of the forward pass.
         freeze: what of the encoder stays as it is: `none`, `embeddings`, `all`, or how many of the first layers, which
-            includes the embeddings.
+            includes the embeddings. When absent, nothing does but where a few rows are all there is.
         linear_probe: whether heads that read the sentence embedding begin where a regression on it ends; not for
             `compact`, whose embeddings say nothing before it has learned.
         ema_decay: decay at each step of the running average of the weights that is evaluated and kept; 0 is none.
@@ -96,7 +96,7 @@ class TrainingSettings:
     checkpoint_steps: Annotated[int, Ge(0)] = 500
     swap_entities: Annotated[float, Ge(0), Le(1)] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
-    freeze: Annotated[str | int, PlainValidator(freezing)] = "none"
+    freeze: Annotated[str | int | None, PlainValidator(freezing)] = None
     linear_probe: bool = True
     ema_decay: Annotated[float, Ge(0), Lt(1)] | None = None
     layer_decay: Annotated[float, Gt(0), Le(1)] = 1.0

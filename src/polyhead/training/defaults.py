@@ -27,6 +27,7 @@ class Settings:
         swap_entities: probability that a mention is replaced by another name of its label.
         ema_decay: decay of the running average of the weights; 0 is none.
         layer_decay: factor of the learning rate from each layer of the encoder to the one below it.
+        freeze: what of the encoder stays as it is.
     """
 
     epochs: int
@@ -41,9 +42,12 @@ class Settings:
     swap_entities: float
     ema_decay: float
     layer_decay: float
+    freeze: str | int
 
 
-def resolve(training: TrainingSettings, encoder: EncoderSettings, *, tokens: int, width: int) -> Settings:
+def resolve(
+    training: TrainingSettings, encoder: EncoderSettings, *, tokens: int, width: int, few: bool = False
+) -> Settings:
     """Fill in what the recipe leaves open.
 
     Args:
@@ -51,6 +55,7 @@ def resolve(training: TrainingSettings, encoder: EncoderSettings, *, tokens: int
         encoder: what is trained; `compact` begins with random weights, so it learns faster and needs more passes.
         tokens: tokens of one pass over the training rows.
         width: width of the encoder's states.
+        few: whether there are too few rows to fine-tune on.
     """
     compact = encoder.name == COMPACT
     batch_tokens = training.batch_tokens or (1024 if compact else 4096)
@@ -71,6 +76,7 @@ def resolve(training: TrainingSettings, encoder: EncoderSettings, *, tokens: int
         swap_entities=swap,
         ema_decay=training.ema_decay if training.ema_decay is not None else (0.995 if compact else 0.0),
         layer_decay=training.layer_decay,
+        freeze=training.freeze if training.freeze is not None else "all" if few else "none",
     )
 
 

@@ -20,12 +20,12 @@ MOST_REMEMBERED = 2**28
 """Numbers of the states that are kept when the encoder is frozen: a gigabyte."""
 
 
-def hold_still(model: MultiTaskModel, recipe: Recipe, data: Dataset, progress: Progress) -> None:
-    """Keep from learning what the recipe says, and tell what the way of sharing costs.
+def hold_still(model: MultiTaskModel, recipe: Recipe, data: Dataset, progress: Progress, *, what: str | int) -> None:
+    """Keep a part of the model from learning, and tell what the way of sharing costs.
 
     The states of a frozen encoder are computed now, for the texts of train and dev, and looked up ever after.
     """
-    freeze(model, recipe.training.freeze)
+    freeze(model, what)
     passes = model.passes()
     if passes > 1:
         progress.note(f"sharing {recipe.sharing.kind!r}: {passes} encoder passes a text where all tasks are asked")

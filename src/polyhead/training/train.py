@@ -28,6 +28,7 @@ from polyhead.training.claiming import claimed
 from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.defaults import resolve
 from polyhead.training.evaluation import evaluate, tuned_tasks
+from polyhead.training.few_rows import NOTE, too_few, trained
 from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop
@@ -108,11 +109,11 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
     model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=texts_of(data.train))
     data = aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")
     progress.data(data)
-    plan = _plan(recipe, data, model)
-    progress.plan(plan.settings)
+    few = too_few(recipe, data)
+    plan = _plan(recipe, data, model, few=few)
     if warning := joins_nothing(recipe.balancing, plan.place):
         progress.note(warning)
-    hold_still(model.to(accelerator.device), recipe, data, progress)
+    hold_still(model.to(accelerator.device), recipe, data, progress, what=plan.settings.freeze)
     store = CheckpointStore(folder / CHECKPOINTS)
     checkpoint = _newest(store, progress)
     fitted = probe(model, rows_to_probe(plan)) if checkpoint is None and _probes(recipe) else []
@@ -121,14 +122,15 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
     loop = Loop(plan, model, accelerator=accelerator, store=store, progress=progress)
     if checkpoint is not None:
         _go_back(loop, checkpoint, plan.fingerprint, progress)
-    with interruptible() as interruption, progress:
-        loop.run(interruption, score_first=bool(fitted))
-    loop.load_best()
-    for encoder in model.encoders().values():
-        fold(encoder)
-    model.remembered = None
-    if data.dev is not None:
-        model.tasks = tuned_tasks(loop.predictor(), data.dev)
+    if few and len(fitted) == len(trained(data.tasks)):
+        # A regression on what does not change is at its best already.
+        progress.note(NOTE)
+    else:
+        progress.plan(plan.settings)
+        with interruptible() as interruption, progress:
+            loop.run(interruption, score_first=bool(fitted))
+        loop.load_best()
+    _settle(loop, model, data)
     accelerator.end_training()
     result = _result(loop, data, folder)
     if accelerator.is_main_process:
@@ -136,6 +138,15 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
         store.remove()
     accelerator.wait_for_everyone()
     return result
+
+
+def _settle(loop: Loop, model: MultiTaskModel, data: Dataset) -> None:
+    """Bring the model into the form that it has in use."""
+    for encoder in model.encoders().values():
+        fold(encoder)
+    model.remembered = None
+    if data.dev is not None:
+        model.tasks = tuned_tasks(loop.predictor(), data.dev)
 
 
 def _accelerator(recipe: Recipe, folder: Path) -> Accelerator:
@@ -148,13 +159,13 @@ def _accelerator(recipe: Recipe, folder: Path) -> Accelerator:
     )
 
 
-def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel) -> Plan:
+def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel, *, few: bool) -> Plan:
     lengths = measure(data.train, model.tokenizer, data.tasks)
     seed = recipe.training.seed
     names = [name for name, task in data.tasks.items() if task.weight > 0]
     labelled = data.train.labelled[:, [list(data.tasks).index(name) for name in names]]
     tokens = int(lengths[labelled.any(axis=1)].sum())
-    settings = resolve(recipe.training, recipe.encoder, tokens=tokens, width=model.width)
+    settings = resolve(recipe.training, recipe.encoder, tokens=tokens, width=model.width, few=few)
     swapper = None
     if settings.swap_entities:
         swapper = EntitySwapper(data.train, probability=settings.swap_entities, seed=seed)
