@@ -17,7 +17,7 @@ from polyhead.text.tokens import TextTokenizer
 COMPACT = "compact"
 """The word in the recipe."""
 
-WIDTH, LAYERS, VOCABULARY, POSITIONS = 256, 2, 8000, 512
+WIDTH, LAYERS, VOCABULARY, POSITIONS = 256, 3, 8000, 512
 PADDING, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORD = r"[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}]"
 """A run of letters, a run of digits, or one other visible character."""
