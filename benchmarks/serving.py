@@ -168,8 +168,8 @@ def _repeated(texts: Sequence[str], count: int) -> list[str]:
     return [texts[number % len(texts)] for number in range(count)]
 
 
-def _counted(report: Report) -> dict[int, int]:
-    return {status: report.statuses.count(status) for status in sorted(set(report.statuses))}
+def _counted(report: Report) -> dict[int | str, int]:
+    return {status: report.statuses.count(status) for status in sorted(set(report.statuses))} | dict(report.faults)
 
 
 PARTS = ("throughput", "rivals", "latency", "open", "overload", "exact")

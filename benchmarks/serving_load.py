@@ -5,6 +5,7 @@ import asyncio
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +21,15 @@ CLIENTS = 32
 
 @dataclass(slots=True)
 class Report:
-    """What came back: for each request its status and its seconds, from when it was due until its last byte."""
+    """What came back: for each request its status and its seconds, from when it was due until its last byte.
+
+    A request without an answer has the status 0, and what happened is counted by its name.
+    """
 
     statuses: list[int] = field(default_factory=list[int])
     seconds: list[float] = field(default_factory=list[float])
     bodies: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    faults: Counter[str] = field(default_factory=Counter[str])
     lasted: float = 0.0
 
     def percentile(self, share: float, status: int = 200) -> float:
@@ -94,8 +99,9 @@ async def _timed(connection: Connection, request: bytes, *, since: float, report
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             status, body = await connection.ask(request)
-    except (TimeoutError, OSError, asyncio.IncompleteReadError):
+    except (OSError, asyncio.IncompleteReadError) as error:
         connection.close()
+        report.faults[type(error).__name__] += 1
         status, body = 0, b""
     report.statuses.append(status)
     report.seconds.append(time.perf_counter() - since)

@@ -20,11 +20,11 @@ SHOWN_FAULTS = 50
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the closest allowed word, or nothing."""
+    """Return how a sentence ends that tells a wrong word: `; did you mean 'x'?` for the closest allowed one, or `.`."""
     import difflib  # noqa: PLC0415  of no use before something is wrong
 
     close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def load(folder: str | Path, *, engine: str | None = None, threads: int | None =
     path = Path(folder)
     chosen = engine or _best(path)
     if chosen not in ENGINES:
-        message = f"`engine` must be one of {', '.join(ENGINES)}. Found {chosen!r}{did_you_mean(chosen, ENGINES)}."
+        message = f"`engine` must be one of {', '.join(ENGINES)}. Found {chosen!r}{did_you_mean(chosen, ENGINES)}"
         raise UsageError(message)
     return ENGINES[chosen](path, threads)
 

@@ -108,7 +108,7 @@ class Manifest:
                 exports=dict(document.get("exports", {})),
             )
         except UnknownKindError as error:
-            message = f"{where}: {error}. Install the package that adds this kind, or a newer Polyhead."
+            message = f"{where}: {error} Install the package that adds this kind, or a newer Polyhead."
             raise FolderError(message) from error
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             message = f"{where} must be a manifest of Polyhead. Found: {error}. The folder was altered; get it again."

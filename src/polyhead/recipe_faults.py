@@ -126,7 +126,7 @@ def _retold(record: type, details: ErrorDetails) -> InitErrorDetails:
     elif kind == "unexpected_keyword_argument":
         # A field that is not compared, such as the recipe's folder, is no key of the file.
         keys = ["kind"] * hasattr(record, "kind") + [field.name for field in fields(record) if field.compare]
-        rule = f"is no key of this table{did_you_mean(str(details['loc'][-1]), keys) or '.'}"
+        rule = f"is no key of this table{did_you_mean(str(details['loc'][-1]), keys)}"
         advice = f"It takes {', '.join(keys)}."
     elif kind == "tuple_type" and isinstance(value, Mapping):
         advice = "Write the name of its table in double brackets: `[[…]]`."
@@ -134,8 +134,8 @@ def _retold(record: type, details: ErrorDetails) -> InitErrorDetails:
 
 
 def _one_of(value: object, allowed: Sequence[str]) -> str:
-    hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
-    return f"must be one of {_listed(allowed)}. Found {shown(value)}{hint or '.'}"
+    hint = did_you_mean(value, allowed) if isinstance(value, str) else "."
+    return f"must be one of {_listed(allowed)}. Found {shown(value)}{hint}"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ def row_field(name: str, validation: ValidationInfo) -> str:
     allowed = (*ROW_FIELDS, *tasks)
     if name not in allowed:
         known = ", ".join(map(repr, ROW_FIELDS))
-        rule = f"must be {known} or the name of a task. Found {name!r}{did_you_mean(name, allowed) or '.'}"
+        rule = f"must be {known} or the name of a task. Found {name!r}{did_you_mean(name, allowed)}"
         raise broken(rule=rule, advice="`fields` reads: our name = column of the file.")
     return name
 
@@ -104,7 +104,7 @@ def of_tasks(settings: Sampling | Sharing, validation: ValidationInfo) -> Any:  
         if tasks is None:
             break
         if name not in tasks:
-            rule = f"must name tasks of the recipe. Found {name!r}{did_you_mean(name, tasks) or '.'}"
+            rule = f"must name tasks of the recipe. Found {name!r}{did_you_mean(name, tasks)}"
             raise broken(rule=rule, advice=f"They are {', '.join(map(repr, tasks))}.")
     return settings
 

@@ -421,6 +421,53 @@ def test_too_much_load_is_refused_at_once_and_forgotten_soon(serve: Serve, tmp_p
     assert time.monotonic() - began < 0.5
 
 
+def full(served: Served, stack: ExitStack, connections: int) -> None:
+    """Open as many connections as there may be; nothing comes over them."""
+    for _ in range(connections):
+        stack.enter_context(served.raw())
+    # The server has taken them when the next one is refused.
+    while served.predict("soup")[0] != 503:
+        time.sleep(0.01)
+
+
+def test_a_client_over_the_cap_of_connections_reads_why(serve: Serve) -> None:
+    served = serve(limits={"connections": 3})
+    with ExitStack() as stack:
+        full(served, stack, 3)
+        for text in ("soup", "x" * 1_500_000):
+            status, document, headers = served.predict(text)
+            assert status == 503
+            assert document["error"]["type"] == "overloaded"
+            assert (headers["retry-after"], headers["connection"]) == ("1", "close")
+        assert served.ask("GET", "/health")[:2] == (200, {"alive": True})
+        assert served.ask("GET", "/ready")[0] == 503
+    while served.predict("soup")[0] == 503:
+        time.sleep(0.05)
+    metrics = answer_to(served, b"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").decode()
+    counted = re.search(r'polyhead_requests_total{method="other",route="none",status="503"} (\d+)', metrics)
+    assert counted
+    assert int(counted[1]) >= 4
+
+
+def test_every_client_of_a_crowd_gets_an_answer(serve: Serve) -> None:
+    served = serve(limits={"connections": 4})
+    with ThreadPoolExecutor(40) as clients:
+        statuses = list(clients.map(lambda _: served.predict("great soup")[0], range(400)))
+    assert set(statuses) == {200, 503}
+
+
+def test_silent_clients_over_the_cap_are_closed_and_never_reset(serve: Serve) -> None:
+    served = serve(limits={"connections": 3})
+    with ExitStack() as stack:
+        full(served, stack, 3)
+        silent = [stack.enter_context(served.raw()).makefile("rb") for _ in range(300)]
+        # However many are silent, who asks is answered.
+        assert served.predict("x" * 1_500_000)[0] == 503
+        began = time.monotonic()
+        assert {connection.readline() for connection in silent} == {b"HTTP/1.1 503 Service Unavailable\r\n"}
+        assert time.monotonic() - began < 6.0
+
+
 def test_a_folder_that_is_no_model_ends_the_server_with_its_reason(tmp_path: Path) -> None:
     settings = {"port": free_port(), "models": [str(tmp_path)]}
     command = [sys.executable, str(STAND_IN), json.dumps(settings)]

@@ -1,6 +1,8 @@
 """Errors say where, which rule, what was found and what to do."""
 
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
@@ -100,9 +102,16 @@ def test_a_loss_that_is_not_a_number_names_task_step_and_value() -> None:
     [
         ("topik", "; did you mean 'topic'?"),
         ("entitys", "; did you mean 'entities'?"),
-        ("zebra", ""),
-        ("", ""),
+        ("zebra", "."),
+        ("", "."),
     ],
 )
 def test_a_word_close_to_an_allowed_one_gets_a_suggestion(word: str, advice: str) -> None:
     assert did_you_mean(word, iter(["topic", "entities"])) == advice
+
+
+def test_nobody_adds_a_mark_to_a_suggestion_which_ends_its_sentence() -> None:
+    sources = [path.read_text() for path in Path(errors.__file__).parent.rglob("*.py")]
+    callers = [line for text in sources for line in text.splitlines() if "did_you_mean(" in line]
+    assert len(callers) > 15
+    assert [line for line in callers if re.search(r"did_you_mean\(.*\)(}[.!?]| or )", line)] == []

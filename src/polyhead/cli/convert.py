@@ -69,7 +69,7 @@ def _source(name: str, form: str | None, columns: dict[str, str], settings: Sequ
 
     given = dict(_pair("--set", setting) for setting in settings)
     for key in given.keys() - set(SOURCE_KEYS):
-        message = f"`--set` must name {', '.join(SOURCE_KEYS)}. Found {key!r}{did_you_mean(key, SOURCE_KEYS) or '.'}"
+        message = f"`--set` must name {', '.join(SOURCE_KEYS)}. Found {key!r}{did_you_mean(key, SOURCE_KEYS)}"
         raise UsageError(message)
     return DataSource(
         path=name,
@@ -95,7 +95,7 @@ def _known(form: str) -> str:
     from polyhead.data.formats.choice import FORMATS  # noqa: PLC0415
 
     if form not in FORMATS:
-        hint = did_you_mean(form, FORMATS) or "."
+        hint = did_you_mean(form, FORMATS)
         message = f"a format must be one of {', '.join(FORMATS)}. Found {form!r}{hint}"
         raise UsageError(message)
     return form

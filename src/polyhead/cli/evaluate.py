@@ -54,7 +54,7 @@ def _columns(fields: list[str], allowed: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(message)
         if name not in allowed:
             known = ", ".join(map(repr, allowed))
-            message = f"`--field` must name {known}. Found {name!r}{did_you_mean(name, allowed)}."
+            message = f"`--field` must name {known}. Found {name!r}{did_you_mean(name, allowed)}"
             raise UsageError(message)
         columns[name] = column
     return columns

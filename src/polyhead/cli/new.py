@@ -30,7 +30,7 @@ def new(
     known = templates()
     if template not in known:
         allowed = ", ".join(map(repr, known))
-        message = f"`--template` must be one of {allowed}. Found {template!r}{did_you_mean(template, known)}."
+        message = f"`--template` must be one of {allowed}. Found {template!r}{did_you_mean(template, known)}"
         raise UsageError(message)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         message = f"{folder} must be a new or an empty folder, so that nothing of yours is replaced. Found {folder}."

@@ -55,8 +55,8 @@ class TextLines:
         text = fields.get("text")
         if isinstance(text, str):
             return text
-        found = f"{text!r}" if "text" in fields else f"the fields {list(fields)}{did_you_mean('text', fields)}"
-        return self._refuse(number, f"a row must hold its text, a string, in the field `text`. Found {found}.")
+        found = f"{text!r}." if "text" in fields else f"the fields {list(fields)}{did_you_mean('text', fields)}"
+        return self._refuse(number, f"a row must hold its text, a string, in the field `text`. Found {found}")
 
     def _refuse(self, number: int, rule: str, advice: str = "") -> None:
         self.faults.append(Fault(f"{self._name}:{number}", rule, advice))

@@ -166,7 +166,7 @@ class RowCheck:
             for label in dict.fromkeys(task.labels_in(value)):
                 if label not in allowed.labels:
                     rule = f"{called}: a label must be among {allowed.source}. Found {label!r}"
-                    problems.append((rule + (did_you_mean(label, allowed.labels) or "."), allowed.advice))
+                    problems.append((rule + did_you_mean(label, allowed.labels), allowed.advice))
         return value
 
     def finish(self) -> list[Fault]:
@@ -202,7 +202,7 @@ class RowCheck:
     def _found(self, wanted: Sequence[str]) -> str:
         columns = self._columns.keys() - {self._text_column}
         hints = (did_you_mean(column, columns - {column}) for column in wanted)
-        return f"Found the columns {_listed(list(self._columns))}{next(filter(None, hints), '.')}"
+        return f"Found the columns {_listed(list(self._columns))}{next((hint for hint in hints if hint != '.'), '.')}"
 
 
 def _check_length(value: Sequence[object], tokens: Sequence[int] | None, problems: list[str]) -> None:

@@ -22,9 +22,9 @@ def _seldom(task: str, dataset: Dataset) -> Iterator[Fault]:
     trained = dataset.train.counts(task)
     few = [label for label, count in trained.items() if count < FEW]
     for label, place in first_places(dataset.train, task, few).items():
-        hint = did_you_mean(label, trained.keys() - {label}) if trained[label] == 1 else ""
+        hint = did_you_mean(label, trained.keys() - {label}) if trained[label] == 1 else "."
         rule = f"{task}: a label should occur {FEW} times or more in train. Found {label!r} {_times(trained[label])}"
-        yield Fault(place, rule + (hint or "."), "Correct the label, or add rows that bear it.")
+        yield Fault(place, rule + hint, "Correct the label, or add rows that bear it.")
     record = dataset.tasks[task]
     declared = record.labels if isinstance(record, LabelledTask) and record.labels else ()
     for label in declared:

@@ -142,7 +142,7 @@ def _no_format(name: str, path: Path) -> Fault:
 
 def _no_file(name: str, path: Path) -> Fault:
     siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
-    hint = did_you_mean(path.name, siblings) or "."
+    hint = did_you_mean(path.name, siblings)
     return Fault(name, f"the file must exist. Found nothing at {str(path)!r}{hint}")
 
 

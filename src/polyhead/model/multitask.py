@@ -232,7 +232,7 @@ class MultiTaskModel(nn.Module):
             if name not in self.tasks:
                 known = ", ".join(map(repr, self.tasks))
                 message = (
-                    f"`tasks` must name tasks of the model: {known}. Found {name!r}{did_you_mean(name, self.tasks)}."
+                    f"`tasks` must name tasks of the model: {known}. Found {name!r}{did_you_mean(name, self.tasks)}"
                 )
                 raise UsageError(message)
         names = self.tasks if tasks is None else tasks

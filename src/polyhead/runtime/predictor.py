@@ -166,7 +166,7 @@ class Predictor:
         for name in tasks:
             if name not in self.tasks:
                 known = ", ".join(map(repr, self.tasks))
-                found = f"Found {name!r}{did_you_mean(name, self.tasks)}."
+                found = f"Found {name!r}{did_you_mean(name, self.tasks)}"
                 message = f"`tasks` must name tasks of the model: {known}. {found}"
                 raise UsageError(message)
         return tuple(dict.fromkeys(tasks))

@@ -20,6 +20,7 @@ from polyhead.serving.reception import Reception
 from polyhead.serving.refusals import plainly_refused
 from polyhead.serving.routes import openai, operations, page, predict, tei
 from polyhead.serving.service import Service
+from polyhead.serving.traces import prepare_traces
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -60,7 +61,7 @@ def create_app(service: Service, access: Access) -> FastAPI:
             "logs": False,
             "metrics": False,
             "operation_spans": False,
-            "auto_configure": "OTEL_EXPORTER_OTLP_ENDPOINT" in environ,
+            "auto_configure": prepare_traces(environ),
         },
     )
     app.state.service = service

@@ -149,7 +149,7 @@ def _told(fault: Any, known: tuple[str, ...]) -> str:  # noqa: ANN401  pydantic'
     first, *rest = fault["loc"]
     if first not in known:
         allowed = ", ".join(f"`{name}`" for name in known)
-        return f"keys must be among {allowed}. Found another one{did_you_mean(str(first), known)}."
+        return f"keys must be among {allowed}. Found another one{did_you_mean(str(first), known)}"
     # The names of a union's members stand in the path too; only list positions help the caller.
     place = "".join(f"[{part}]" for part in rest if isinstance(part, int))
     message = str(fault["msg"])

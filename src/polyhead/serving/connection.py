@@ -7,17 +7,14 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from polyhead.serving.doorstep import Doorstep
 from polyhead.serving.limits import Limits
-from polyhead.serving.refusals import RefusedError
+from polyhead.serving.refusals import RefusedError, canned
 
 HELD_BYTES = 64 * 1024
 """Bytes that are held back until the event loop has its next turn; more are sent at once."""
 
-_NO_HTTP_BODY = RefusedError(400, "a request must be HTTP/1.1 with a head of at most 64 KiB.").body("none")
-NO_HTTP = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
-    b"connection: close\r\ncontent-length: %d\r\n\r\n%s"
-) % (len(_NO_HTTP_BODY), _NO_HTTP_BODY)
+NO_HTTP = canned(RefusedError(400, "a request must be HTTP/1.1 with a head of at most 64 KiB."))
 """The answer to what cannot be read as HTTP."""
 
 
@@ -28,6 +25,7 @@ class TimedConnection(H11Protocol):
 
     Args:
         limits: the timeouts, and how many connections may be open.
+        doorstep: answers the connections over that.
         config: Uvicorn's.
         server_state: what the connections of a server share.
         app_state: what the lifespan left for requests.
@@ -37,6 +35,7 @@ class TimedConnection(H11Protocol):
     def __init__(
         self,
         limits: Limits,
+        doorstep: Doorstep,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, object],
@@ -44,15 +43,16 @@ class TimedConnection(H11Protocol):
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
         self._limits = limits
+        self._doorstep = doorstep
         self._head_timer: asyncio.TimerHandle | None = None
         self._reading_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.connections) >= self._limits.connections:
+            self._doorstep.receive(transport, self.loop)
+            return
         super().connection_made(JoinedWrites(transport, self.loop))
-        if len(self.connections) > self._limits.connections:
-            transport.abort()
-        else:
-            self._head_timer = self.loop.call_later(self._limits.header_seconds, transport.abort)
+        self._head_timer = self.loop.call_later(self._limits.header_seconds, transport.abort)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

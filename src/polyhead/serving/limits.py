@@ -20,7 +20,7 @@ class Limits:
         header_seconds: the longest time for a request's head; longer closes the connection.
         body_seconds: the longest time for a body, or between two pieces of a stream; longer is 408.
         idle_seconds: how long a connection may wait for its next request.
-        connections: open connections; a further one is closed at once.
+        connections: open connections; a further one gets a 503.
         drain_seconds: the longest time to finish requests after SIGTERM.
     """
 

@@ -56,6 +56,11 @@ class Meter:
         if kind is not None:
             self._errors.labels(kind).inc()
 
+    def see_turned_away(self) -> None:
+        """Count a request that came over one connection too many; what it asked was not read."""
+        self._requests.labels("none", "other", "503").inc()
+        self._errors.labels("overloaded").inc()
+
     def see_stages(self, seconds: Mapping[str, float]) -> None:
         """Count the time that the stages of a request took."""
         for stage, spent in seconds.items():

@@ -61,6 +61,20 @@ class RefusedError(PolyheadError):
         return {"error": {"type": self.kind, "message": str(self), "request_id": request_id}}
 
 
+def canned(refusal: RefusedError) -> bytes:
+    """Write a whole response once, for connections that never reach the application; it ends the connection."""
+    status, body = HTTPStatus(refusal.status), refusal.body("none")
+    headers = {
+        "content-type": "application/json",
+        "x-content-type-options": "nosniff",
+        "connection": "close",
+        "content-length": str(len(body)),
+        **refusal.headers,
+    }
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
 def plainly_refused(status: int, headers: Mapping[str, str] | None = None) -> RefusedError:
     """Refuse with the status's own words, where there is nothing to add."""
     known = status if status in KINDS else 400

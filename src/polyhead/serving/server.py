@@ -16,7 +16,9 @@ from fastapi import FastAPI
 
 from polyhead.errors import PolyheadError
 from polyhead.serving.connection import TimedConnection
+from polyhead.serving.doorstep import Doorstep
 from polyhead.serving.journal import log, log_failure
+from polyhead.serving.open_files import SPARE_FILES, allow_files
 from polyhead.serving.service import Service
 
 SWITCH_SECONDS = 0.0005
@@ -35,13 +37,14 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, service: Service, *, host: str, port: int, notice_seconds: float = 0.0) -> None:
-        limits = service.limits
+        limits, doorstep = service.limits, Doorstep(service.limits, service.meter)
+        self._files = limits.connections + doorstep.places + SPARE_FILES
         super().__init__(
             uvicorn.Config(
                 app,
                 host=host,
                 port=port,
-                http=partial(TimedConnection, limits),  # pyright: ignore[reportArgumentType]  called like the class
+                http=partial(TimedConnection, limits, doorstep),  # pyright: ignore[reportArgumentType]  called like it
                 ws="none",
                 loop="asyncio",
                 log_config=None,
@@ -65,6 +68,8 @@ class Server(uvicorn.Server):
         """
         # Workers that decode would keep the event loop waiting for Python's usual five milliseconds.
         sys.setswitchinterval(SWITCH_SECONDS)
+        if (allowed := allow_files(self._files)) < self._files:
+            log("few_files", {"wanted": self._files, "allowed": allowed})
         self.run()
         if self.failure is not None:
             raise self.failure

@@ -40,7 +40,7 @@ class WeightedTask(LabelledTask):
         unknown = [label for label in named if self.labels is not None and label not in self.labels]
         if unknown:
             found = f"Found {unknown[0]!r}{did_you_mean(unknown[0], self.labels or ())}"
-            message = f"`class_weights` must name labels of the task. {found}."
+            message = f"`class_weights` must name labels of the task. {found}"
             raise ValueError(message)
 
     def prepared(self, values: Iterable[Any]) -> Self:

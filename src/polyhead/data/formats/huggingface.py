@@ -64,7 +64,7 @@ def _split(file: DataFile, dataset: Any) -> Any:  # noqa: ANN401
     wanted = file.split or (names[0] if len(names) == 1 else "")
     if wanted in dataset:
         return dataset[wanted]
-    hint = did_you_mean(wanted, names) or "."
+    hint = did_you_mean(wanted, names)
     rule = f"`split` must name one of the splits {', '.join(map(repr, names))}. Found {wanted or 'none'}{hint}"
     return file.refuse(rule, 'Give the source `split = "…"`.')
 

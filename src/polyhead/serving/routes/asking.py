@@ -46,7 +46,7 @@ def tasks_of(model: ServedModel, given: Sequence[str] | None) -> tuple[str, ...]
     for place, name in enumerate(given):
         if name not in known:
             rule = f"`tasks` must name tasks of the model: {', '.join(map(repr, known))}."
-            raise RefusedError(422, f"{rule} `tasks[{place}]` is another word{did_you_mean(name, known)}.")
+            raise RefusedError(422, f"{rule} `tasks[{place}]` is another word{did_you_mean(name, known)}")
     return tuple(dict.fromkeys(given))
 
 
