@@ -196,6 +196,14 @@ def test_a_file_becomes_a_table_of_answers_to_download(open_page: Open, name: st
     assert [json.loads(line)["text"] for line in lines] == ['Ada, in "Paris"', "soup"]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.txt"])
+def test_an_empty_file_is_told_in_words(open_page: Open, name: str) -> None:
+    page = open_page()
+    page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": b"\n"})
+    page.wait_for_function("document.querySelector('#file-status').innerText !== ''")
+    assert page.inner_text("#file-status") == f"{name}: it holds no texts."
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_table_of_answers_fits_its_place_and_stays_a_table(open_page: Open, width: int) -> None:
     page = open_page(width=width)

@@ -9,13 +9,14 @@ from typing import Any
 
 from polyhead.errors import StorageError
 from polyhead.serving.forms import confidence_of, json_bytes
+from polyhead.serving.journal import log
 
 REMEMBERED = 100_000
 """Texts that are known to be in the file already; later ones may be written twice."""
 
 
 class Collector:
-    """Appends uncertain texts to a file of JSON lines, each once, until the file is full.
+    """Appends uncertain texts to a file of JSON lines, each once, until the file or the disk is full.
 
     Args:
         path: the file; readable by its owner only.
@@ -53,8 +54,16 @@ class Collector:
                 return
             if len(self._seen) < REMEMBERED:
                 self._seen.add(mark)
-            self._written += len(line)
+            self._append(line)
+
+    def _append(self, line: bytes) -> None:
+        try:
             os.write(self._file, line)
+            self._written += len(line)
+        except OSError as error:
+            # Answers matter more than what is kept of them.
+            self._longest = 0
+            log("collecting_ended", {"reason": error.strerror or type(error).__name__})
 
     def close(self) -> None:
         """Close the file."""

@@ -111,8 +111,9 @@ class Models:
     def _reloaded(self, name: str) -> Reload:
         try:
             fresh = self._opened(name)
-        except (PolyheadError, OSError, ValueError, RuntimeError) as error:
-            return Reload(name, self._open[name].version, str(error))
+        except Exception as error:  # noqa: BLE001  whatever a folder holds, the model that is open goes on
+            reason = str(error) if isinstance(error, PolyheadError) else f"Found {type(error).__name__}: {error}."
+            return Reload(name, self._open[name].version if name in self._open else "", reason)
         self._open[name] = fresh
         return Reload(name, fresh.version, "")
 

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from polyhead.errors import StorageError, UsageError
 from polyhead.serving.collect import Collector
 from polyhead.serving.journal import JsonLines
-from polyhead.serving.models import named_folders
+from polyhead.serving.models import Models, ServedModel, named_folders
 
 Start = Callable[..., TestClient]
 MARK = "zanzibar-marker"
@@ -179,6 +179,28 @@ def test_uncertain_texts_are_collected_once_until_the_file_is_full(start: Start,
 def test_a_place_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file"):
         Collector(tmp_path / "absent" / "x.jsonl", below=0.5, longest=10)
+
+
+def test_a_full_disk_ends_the_collecting_and_no_request(start: Start, journal: list[str]) -> None:
+    client = start(collector=Collector(Path("/dev/full"), below=0.5, longest=1500))
+    for text in ("nothing known", "unknown as well"):
+        assert client.post("/predict", json={"texts": [text]}).status_code == 200
+    (told,) = [line for line in journal if "collecting_ended" in line]
+    assert json.loads(told)["reason"] == "No space left on device"
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_whatever_a_folder_does_when_it_is_opened_again_the_old_model_goes_on(*, loaded: bool) -> None:
+    models = Models({"news": Path("absent")}, lambda _: {}["no such key"])
+    if loaded:
+        models._open["news"] = ServedModel("news", "v1", predictor=None, width=1)  # noqa: SLF001  # type: ignore[arg-type]
+    (outcome,) = models.reload()
+    assert outcome.to_json() == {
+        "model": "news",
+        "version": "v1" if loaded else "",
+        "reloaded": False,
+        "reason": "Found KeyError: 'no such key'.",
+    }
 
 
 def test_the_openapi_document_is_exact_for_what_is_served(client: TestClient) -> None:

@@ -23,9 +23,10 @@ export function csvRows(content, separator) {
 }
 
 function fromTable(content, separator) {
-  const [head, ...rows] = csvRows(content, separator);
+  const rows = csvRows(content, separator);
+  const [head = []] = rows;
   const column = head.findIndex((name) => name.trim().toLowerCase() === "text");
-  return column >= 0 ? rows.map((row) => row[column] ?? "") : [head, ...rows].map((row) => row[0]);
+  return column >= 0 ? rows.slice(1).map((row) => row[column] ?? "") : rows.map((row) => row[0]);
 }
 
 function fromLine(line, number) {

@@ -80,6 +80,7 @@ async function open(file) {
   let lines = [];
   try {
     const texts = textsOf(file.name, await file.text());
+    if (!texts.length) throw new Error("it holds no texts.");
     part("progress").max = texts.length || 1;
     const told = (done) => {
       lines = done;
