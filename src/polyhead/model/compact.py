@@ -18,6 +18,7 @@ COMPACT = "compact"
 """The word in the recipe."""
 
 WIDTH, LAYERS, VOCABULARY, POSITIONS = 256, 3, 8000, 512
+HEAD_WIDTH = 64
 PADDING, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORD = r"[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}]"
 """A run of letters, a run of digits, or one other visible character."""
@@ -55,8 +56,8 @@ def build_compact(
     vocabulary = tokenizer.get_vocab()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        module = AutoModel.from_config(_configuration(len(vocabulary), vocabulary[PADDING]))
-        module.set_input_embeddings(_spelled(vocabulary))
+        module = AutoModel.from_config(configure(vocabulary))
+        module.set_input_embeddings(spell(vocabulary, width=WIDTH, dropped=DROPPED_TOKENS))
     text_tokenizer = TextTokenizer(
         tokenizer,
         max_tokens=min(max_tokens, POSITIONS),
@@ -67,19 +68,31 @@ def build_compact(
     return LoadedEncoder(module.eval(), text_tokenizer, WIDTH)
 
 
-def _spelled(vocabulary: Mapping[str, int]) -> SpelledEmbedding:
+def spell(vocabulary: Mapping[str, int], *, width: int, dropped: float) -> SpelledEmbedding:
+    """Make untrained token embeddings that know spelling.
+
+    Args:
+        vocabulary: the tokens with their ids.
+        width: width of the vectors.
+        dropped: share of the tokens that training hides.
+    """
     return SpelledEmbedding(
         sorted(vocabulary, key=vocabulary.__getitem__),
-        WIDTH,
+        width,
         special=len(SPECIAL),
         padding_id=vocabulary[PADDING],
         mask_id=vocabulary[MASK],
-        dropped=DROPPED_TOKENS,
+        dropped=dropped,
     )
 
 
-def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
-    """Train a cased WordPiece tokenizer; the same texts give the same tokens, in any process."""
+def train_tokenizer(texts: Iterable[str], *, size: int = VOCABULARY) -> Tokenizer:
+    """Train a cased WordPiece tokenizer; the same texts give the same tokens, in any process.
+
+    Args:
+        texts: what it learns its subwords from; the first 200,000 are read.
+        size: the most tokens that it may have; single characters are always among them.
+    """
     splitter = pre_tokenizers.Split(Regex(WORD), "removed", invert=True)
     words = Counter[str]()
     for text in islice(texts, SAMPLE):
@@ -91,7 +104,7 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
     letters = _alphabet(words)
     named = [*SPECIAL, *letters, *(CONTINUATION + letter for letter in letters)]
     trainer = trainers.WordPieceTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=size,
         min_frequency=2,
         special_tokens=named,
         limit_alphabet=len(letters),
@@ -108,14 +121,21 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
-def _configuration(vocabulary: int, padding: int) -> DebertaV2Config:
+def configure(vocabulary: Mapping[str, int], *, width: int = WIDTH, layers: int = LAYERS) -> DebertaV2Config:
+    """Describe the network to transformers.
+
+    Args:
+        vocabulary: the tokens with their ids.
+        width: width of the states, a multiple of 64; an attention head is 64 wide.
+        layers: number of layers.
+    """
     settings: dict[str, Any] = {
-        "vocab_size": vocabulary,
-        "pad_token_id": padding,
-        "hidden_size": WIDTH,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": 4,
-        "intermediate_size": 2 * WIDTH,
+        "vocab_size": len(vocabulary),
+        "pad_token_id": vocabulary[PADDING],
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": width // HEAD_WIDTH,
+        "intermediate_size": 2 * width,
         "max_position_embeddings": POSITIONS,
         "type_vocab_size": 0,
         "relative_attention": True,

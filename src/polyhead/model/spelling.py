@@ -69,14 +69,22 @@ class SpelledEmbedding(nn.Embedding):
         shifts = torch.repeat_interleave(begins - (ends - sizes), sizes)
         places = torch.arange(len(shifts), device=ids.device) + shifts
         numbers = self.get_buffer("feature_numbers")[places]
-        spelled = nn.functional.embedding_bag(numbers, self.features, ends - sizes, mode="sum")
         own = nn.functional.embedding(ids, self.weight, self.padding_idx)
-        return own + spelled / sizes.clamp(min=1).sqrt()[:, None]
+        return own + self._spelled(numbers, ends - sizes, sizes)
+
+    def all_rows(self) -> Tensor:
+        """Sum up the vectors of all tokens, shape `(tokens, width)`, without waiting for a device to count them."""
+        numbers, begins, sizes = (self.get_buffer(f"feature_{name}") for name in ("numbers", "begins", "counts"))
+        return self.weight + self._spelled(numbers, begins, sizes)
 
     def table(self) -> Tensor:
-        """Compute the rows of all tokens, shape `(tokens, width)`."""
+        """Compute the rows of all tokens as they are now, shape `(tokens, width)`; nothing is learned through it."""
         with torch.no_grad():
-            return self.rows(torch.arange(self.num_embeddings, device=self.weight.device))
+            return self.all_rows()
+
+    def _spelled(self, numbers: Tensor, begins: Tensor, sizes: Tensor) -> Tensor:
+        spelled = nn.functional.embedding_bag(numbers, self.features, begins, mode="sum")
+        return spelled / sizes.clamp(min=1).sqrt()[:, None]
 
     def _with_some_dropped(self, ids: Tensor) -> Tensor:
         dropped = (torch.rand(ids.shape, device=ids.device) < self._dropped) & (ids >= self._special)

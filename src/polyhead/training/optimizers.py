@@ -30,7 +30,7 @@ def build_optimizer(model: MultiTaskModel, settings: Settings) -> torch.optim.Ad
     groups = [
         group
         for (_, rate), parameters in sorted(by_rate.items(), key=lambda item: item[0][0])
-        for group in _groups(parameters, rate, settings.weight_decay)
+        for group in parameter_groups(parameters, rate=rate, decay=settings.weight_decay)
     ]
     # The loop over single tensors, which is the default on a CPU, takes seven times as long.
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=True)
@@ -66,7 +66,8 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["peak"] * factor
 
 
-def _groups(parameters: Iterable[nn.Parameter], rate: float, decay: float) -> list[dict[str, Any]]:
+def parameter_groups(parameters: Iterable[nn.Parameter], *, rate: float, decay: float) -> list[dict[str, Any]]:
+    """Group parameters for AdamW: matrices, which decay, and the rest, which does not; the rate is their peak."""
     matrices, vectors = list[nn.Parameter](), list[nn.Parameter]()
     for parameter in parameters:
         (matrices if parameter.dim() > 1 else vectors).append(parameter)

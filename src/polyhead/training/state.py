@@ -3,20 +3,19 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from polyhead.errors import FolderError
-from polyhead.model.multitask import MultiTaskModel
 
 MODEL, OPTIMIZER = "model.", "optimizer."
 
 
-def model_tensors(model: MultiTaskModel) -> dict[str, Tensor]:
+def model_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Name every weight and buffer of the model."""
     return {MODEL + name: tensor for name, tensor in model.state_dict().items()}
 
 
-def optimizer_tensors(model: MultiTaskModel, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Name the optimiser's tensors by parameter; a head that has seen no label yet has none."""
     return {
         f"{OPTIMIZER}{key}.{name}": tensor
@@ -25,7 +24,7 @@ def optimizer_tensors(model: MultiTaskModel, optimizer: torch.optim.Optimizer) -
     }
 
 
-def restore_model(model: MultiTaskModel, tensors: Mapping[str, Tensor]) -> None:
+def restore_model(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put weights back.
 
     Raises:
@@ -39,7 +38,7 @@ def restore_model(model: MultiTaskModel, tensors: Mapping[str, Tensor]) -> None:
         raise FolderError(message) from error
 
 
-def restore_optimizer(model: MultiTaskModel, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put the optimiser's state back, on each parameter's device; step counts stay where AdamW keeps them."""
     for name, parameter in model.named_parameters():
         keys = ("step", "exp_avg", "exp_avg_sq")

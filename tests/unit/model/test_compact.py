@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from polyhead.model.compact import SPECIAL, build_compact, train_tokenizer
+from polyhead.model.compact import SPECIAL, build_compact, configure, train_tokenizer
 from polyhead.model.encoder import LoadedEncoder, load_module
 from polyhead.model.engine import TorchEngine
 from polyhead.model.multitask import MultiTaskModel
@@ -54,6 +54,19 @@ def test_the_same_texts_and_seed_give_the_same_weights() -> None:
     weights = again.module.state_dict()
     assert all(torch.equal(tensor, weights[name]) for name, tensor in first.module.state_dict().items())
     assert not all(torch.equal(tensor, weights[name]) for name, tensor in other.module.state_dict().items())
+
+
+def test_a_vocabulary_may_be_smaller_but_always_spells_every_word() -> None:
+    most = len(train_tokenizer(CORPUS * 3).get_vocab())
+    small = train_tokenizer(CORPUS * 3, size=most - 20)
+    assert len(small.get_vocab()) == most - 20
+    assert "[UNK]" not in small.encode(CORPUS[0]).tokens
+    assert len(train_tokenizer(CORPUS * 3, size=1).get_vocab()) > len(SPECIAL)
+
+
+def test_it_may_be_wider_and_deeper() -> None:
+    settings = configure(train_tokenizer(CORPUS).get_vocab(), width=384, layers=6)
+    assert (settings.hidden_size, settings.num_hidden_layers, settings.num_attention_heads) == (384, 6, 6)
 
 
 def test_the_random_numbers_of_the_caller_are_left_alone() -> None:

@@ -54,6 +54,19 @@ def test_words_that_look_alike_share_more_than_words_that_do_not(embedding: Spel
     assert likeness("12", "34") == pytest.approx(1.0)
 
 
+def test_all_rows_are_the_rows_of_all_ids_and_learn_as_they_do(embedding: SpelledEmbedding) -> None:
+    ids = torch.arange(1, len(TOKENS))
+    wanted = embedding.rows(ids)
+    (wanted**2).sum().backward()
+    gradients = [parameter.grad for parameter in embedding.parameters()]
+    embedding.zero_grad()
+    found = embedding.all_rows()[1:]
+    assert torch.equal(found, wanted)
+    (found**2).sum().backward()
+    for parameter, gradient in zip(embedding.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
 def test_a_batch_is_looked_up_as_in_the_table(embedding: SpelledEmbedding) -> None:
     ids = torch.tensor([[2, 3, 3, 0], [9, 1, 2, 5]])
     assert torch.allclose(embedding(ids), embedding.table()[ids], atol=1e-6)

@@ -93,13 +93,15 @@ def _distances(deberta: "DebertaV2Model", longest: int) -> Distances:
     encoder = deberta.encoder
     vectors = cast("Tensor", encoder.get_rel_embedding())
     half = len(vectors) // 2
-    apart = torch.arange(1 - longest, longest, device=vectors.device)
+    # Counted on the processor: to ask a device for the first and last would wait for all its work.
+    apart = torch.arange(1 - longest, longest)
     if encoder.position_buckets > 0:
         apart = make_log_bucket_position(apart, encoder.position_buckets, encoder.max_relative_positions).long()
     numbers = (apart + half).clamp(0, 2 * half - 1)
     first, last = int(numbers[0]), int(numbers[-1])
     steps = torch.arange(longest, device=vectors.device)
-    return Distances(vectors[first : last + 1], numbers[steps[:, None] - steps + longest - 1] - first)
+    numbers = (numbers - first).to(vectors.device, non_blocking=vectors.is_cuda)
+    return Distances(vectors[first : last + 1], numbers[steps[:, None] - steps + longest - 1])
 
 
 def _attend(own: "DisentangledSelfAttention", states: Tensor, distances: Distances, packing: Packing) -> Tensor:
