@@ -52,12 +52,22 @@ def drawn(path: Path, target: Path, *, rows: int, seed: int) -> None:
     target.write_text("\n".join(lines[:rows]) + "\n", encoding="utf-8")
 
 
+def labels_of(path: Path, field: str) -> list[str]:
+    """List the labels of a task in all rows of a file: a few rows may lack one that dev has."""
+    values = [json.loads(line)[field] for line in path.read_text(encoding="utf-8").splitlines()]
+    return sorted(
+        {label for of in values for label in ([of] if isinstance(of, str) else [span["type"] for span in of])}
+    )
+
+
 def run(name: str, *, data: Path, encoder: str, rows: int, training: Mapping[str, Any]) -> dict[str, float]:
     """Train on some rows of a data set; return the primary score of each task on test, in percent."""
     with tempfile.TemporaryDirectory() as place:
         document = {"encoder": {"name": encoder}, "training": dict(training), **CASES[name].tables(data)}
         if rows:
             (source,) = document["data"]["train"]
+            for task, field in source["fields"].items():
+                document["tasks"][task]["labels"] = labels_of(Path(source["path"]), field)
             drawn(Path(source["path"]), Path(place) / "train.jsonl", rows=rows, seed=training["seed"])
             source["path"] = str(Path(place) / "train.jsonl")
         recipe = parse_recipe(document, folder=Path(place), source="benchmark")
