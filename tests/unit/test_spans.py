@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polyhead import spans
 from polyhead.spans import OUTSIDE, Floats, Span, best_legal_tags, bio_tags, legal_transitions, tag_runs
 
 LABELS = 2
@@ -50,6 +51,29 @@ def test_the_table_of_legal_transitions_follows_the_names_of_the_tags() -> None:
 
 def test_no_labels_leave_one_legal_transition() -> None:
     assert legal_transitions(0).tolist() == [[True]]
+
+
+@pytest.mark.parametrize("sureness", [0.3, 2.0, 8.0, 40.0])
+def test_what_needs_no_search_is_what_a_search_finds(sureness: float, random: np.random.Generator) -> None:
+    steps = random.normal(size=(TAGS, TAGS))
+    scores = sureness * random.normal(size=(300, 7, TAGS))
+    # As in most texts, most words are outside.
+    scores[..., OUTSIDE] += 3 * sureness
+    mask = np.arange(7) < random.integers(0, 8, size=300)[:, None]
+    tags, sure = spans._word_by_word(scores, mask, steps)  # noqa: SLF001
+    assert np.array_equal(tags[sure], spans._searched(scores, mask, steps)[sure])  # noqa: SLF001
+    assert np.array_equal(best_legal_tags(scores, mask, transitions=steps), spans._searched(scores, mask, steps))  # noqa: SLF001
+    share = sure[mask.sum(axis=1) > 1].mean()
+    assert share < 0.1 if sureness < 1 else share > 0.7 if sureness > 10 else True
+
+
+def test_scores_that_are_no_numbers_need_a_search() -> None:
+    scores = np.zeros((3, 2, TAGS))
+    scores[..., OUTSIDE] = 50.0
+    scores[1, 0, 1], scores[2, 1, OUTSIDE] = np.nan, np.inf
+    mask = all_ones(scores)
+    assert spans._word_by_word(scores, mask, np.zeros((TAGS, TAGS)))[1].tolist() == [True, False, True]  # noqa: SLF001
+    assert best_legal_tags(scores, mask, transitions=np.zeros((TAGS, TAGS))).tolist() == [[0, 0]] * 3
 
 
 @pytest.mark.parametrize("words", [1, 2, 3, 4])
