@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,11 @@ def ways(work: Work, rows: Sequence[str], sizes: Sequence[int]) -> dict[str, Way
             "a further entities, float32": lambda: float32.predict(work.texts, [*names, "slots"]),
         },
     }
+    if "openvino" in rows:
+        engines = {"float32": work.exported("openvino"), "int8": work.exported("openvino-int8")}
+        groups["openvino"] = lambda: {
+            f"ours, OpenVINO {kind}": partial(engine.predict, work.texts, names) for kind, engine in engines.items()
+        }
     found = {name: way for group in rows for name, way in groups[group]().items()}
     own: dict[str, Way] = {
         FLOAT32: lambda: float32.predict(work.texts, names),
@@ -181,6 +188,8 @@ def show(work: Work, seconds: Mapping[str, np.ndarray], base: str) -> None:
     fixed = work.lengths(work.fixed).sum() / work.lengths(work.texts).sum()
     for name, above, below, factor in (
         ("int8 against float32", FLOAT32, INT8, 1.0),
+        ("float32, OpenVINO against ours, ONNX", FLOAT32, "ours, OpenVINO float32", 1.0),
+        ("int8, OpenVINO against ours, ONNX", INT8, "ours, OpenVINO int8", 1.0),
         ("One shared pass against three models", "three models in our engine (ONNX)", FLOAT32, 1.0),
         ("Five heads in one pass against five models", "five models in our engine (ONNX)", "five heads, float32", 1.0),
         ("float32, mixed against fixed lengths, a real token", FLOAT32, "texts of 128 tokens, float32", fixed),
@@ -201,7 +210,9 @@ def main() -> None:
     parser.add_argument("--device", help="`cuda`, say: the torch engine there, beside others; without it, a processor")
     parser.add_argument("--texts", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--rows", nargs="*", default=["pipelines", "others", "limits", "fixed", "heads", "further"])
+    parser.add_argument(
+        "--rows", nargs="*", default=["pipelines", "others", "limits", "fixed", "heads", "further", "openvino"]
+    )
     parser.add_argument("--pipeline-batches", type=int, nargs="*", default=[1, 8, 32])
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -211,8 +222,12 @@ def main() -> None:
             work = prepared(options.shape, options.texts, Path(folder), export=False)
             measure_device(work, torch.device(options.device), options.pipeline_batches, repeats=options.repeats)
             return
-        work = prepared(options.shape, options.texts, Path(folder))
-        found = ways(work, options.rows, options.pipeline_batches)
+        rows = list(options.rows)
+        if "openvino" in rows and find_spec("nncf") is None:
+            print('no rows of OpenVINO: they need `pip install "polyhead[openvino-int8]"`', file=sys.stderr)
+            rows.remove("openvino")
+        work = prepared(options.shape, options.texts, Path(folder), openvino="openvino" in rows)
+        found = ways(work, rows, options.pipeline_batches)
         known = f"three pipelines, batch {options.pipeline_batches[-1]}" if "pipelines" in options.rows else FLOAT32
         show(work, measured(found, options.repeats), known)
 

@@ -13,10 +13,10 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 import polyhead
 from polyhead.export.exporting import export_model
+from polyhead.loading import open_graph
 from polyhead.runtime.engine import Engine
 from polyhead.runtime.names import GRAPHS
 from polyhead.runtime.predictor import Predictor
-from polyhead.runtime.session import OnnxEngine
 from polyhead.tasks.base import Task
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
@@ -67,7 +67,7 @@ class Work:
 
     def exported(self, engine: str) -> Predictor:
         """Make a predictor that runs a graph of the folder."""
-        return self.predictor(OnnxEngine(self.folder / GRAPHS[engine]))
+        return self.predictor(open_graph(engine, self.folder / GRAPHS[engine]))
 
     def lengths(self, texts: Sequence[str]) -> np.ndarray:
         """Count the tokens of texts, shape `(texts,)`."""
@@ -87,7 +87,7 @@ def sentences_of_demo() -> list[str]:
     return [str(json.loads(line)["text"]) for line in lines]
 
 
-def prepared(shape: str, count: int, folder: Path, *, export: bool = True) -> Work:
+def prepared(shape: str, count: int, folder: Path, *, export: bool = True, openvino: bool = False) -> Work:
     """Make a model of random weights, and export it if that is asked."""
     sentences = sentences_of_demo()
     tokenizer = make_tokenizer(sentences)
@@ -105,7 +105,7 @@ def prepared(shape: str, count: int, folder: Path, *, export: bool = True) -> Wo
             model.head(name)[-1].bias[0] += leaning
     model.save_pretrained(folder / "model")
     if export:
-        export_model(folder / "model", int8=True, allow_loss=True)
+        export_model(folder / "model", int8=True, openvino=openvino, allow_loss=True)
     texts = make_texts(sentences, tokenizer, mixed_lengths(count))
     return Work(texts, make_texts(sentences, tokenizer, [128] * max(2, count // 5)), model, folder / "model")
 

@@ -66,7 +66,7 @@ def _verify(path: Path, expected: str) -> None:
     if found == expected:
         return
     advice = "The folder was altered; get it again."
-    if path.parent.name == "onnx":
+    if path.parent.name in {"onnx", "openvino"}:
         advice = "The folder was altered; export it again."
     if path.name == ENCODER_WEIGHTS and path.with_name(MANIFEST).exists():
         advice = "The encoder was changed, so the heads no longer fit it; get the folder again, or train again."

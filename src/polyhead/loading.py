@@ -3,16 +3,21 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from polyhead.errors import MissingExtraError, UsageError, did_you_mean
 from polyhead.folder import read_manifest
+from polyhead.runtime.engine import Engine
 from polyhead.runtime.names import GRAPHS
 from polyhead.runtime.predictor import BUDGET, Predictor
 from polyhead.runtime.workers import usable_cores
 from polyhead.text.tokens import TextTokenizer
 
 TOKENIZER = "tokenizer.json"
+
+OPENVINO = frozenset({"openvino", "openvino-int8"})
+OPTIONS = {"onnx": "", "onnx-int8": " --int8", "openvino": " --openvino", "openvino-int8": " --openvino --int8"}
+"""What `polyhead export` is told, by the word for the engine that needs it."""
 
 DEVICE_BUDGET = 16_384
 """Padded tokens of a batch on CUDA, which small ones leave idle; not measured yet."""
@@ -27,8 +32,8 @@ def load(folder: str | Path, *, engine: str | None = None, threads: int | None =
     Args:
         folder: what `train` or `save_pretrained` made.
         engine: what runs the encoder. When absent, `onnx` where the folder has been exported and `torch` elsewhere;
-            `onnx-int8`, whose answers differ a little, is used when it is asked for. Where torch finds CUDA, `torch`
-            runs there, in bfloat16.
+            `openvino` and those in int8, whose answers differ a little, are used when they are asked for. Where torch
+            finds CUDA, `torch` runs there, in bfloat16.
         threads: batches that are worked on at the same time; one a core when absent.
 
     Raises:
@@ -49,18 +54,40 @@ def _best(folder: Path) -> str:
     return "onnx" if GRAPHS["onnx"] in files else "torch"
 
 
-def _with_onnx(engine: str, folder: Path, threads: int | None) -> Predictor:
-    graph = GRAPHS[engine]
-    manifest = read_manifest(folder, only={TOKENIZER, graph})
-    if graph not in manifest.files:
-        command = f"polyhead export {folder}" + (" --int8" if engine != "onnx" else "")
-        message = f"engine {engine!r} needs {graph} in the model folder. Found none. Write it with `{command}`."
-        raise UsageError(message)
-    # onnxruntime takes a tenth of a second to import, which a folder that is refused need not cost.
-    from polyhead.runtime.session import OnnxEngine  # noqa: PLC0415
+def open_graph(engine: str, path: Path) -> Engine:
+    """Make a graph ready to run.
 
+    Args:
+        engine: one of those that run graphs.
+        path: the graph's file.
+
+    Raises:
+        FolderError: the engine cannot read it.
+        MissingExtraError: the engine's package is not installed.
+    """
+    # onnxruntime takes a tenth of a second to import, which a folder that is refused need not cost.
+    if engine not in OPENVINO:
+        from polyhead.runtime.session import OnnxEngine  # noqa: PLC0415
+
+        return OnnxEngine(path)
+    _need_openvino(engine)
+    from polyhead.runtime.openvino import OpenVinoEngine  # noqa: PLC0415
+
+    return OpenVinoEngine(path)
+
+
+def _with_graph(engine: str, folder: Path, threads: int | None) -> Predictor:
+    if engine in OPENVINO:
+        _need_openvino(engine)
+    graph = GRAPHS[engine]
+    manifest = read_manifest(folder, only={TOKENIZER, graph, str(PurePosixPath(graph).with_suffix(".bin"))})
+    # OpenVINO runs the graph of onnxruntime, and was seen to misread one, so that it must have been proven there, too.
+    if graph not in manifest.files or engine not in manifest.exports:
+        rule = f"engine {engine!r} needs {graph} in the model folder, measured for it"
+        message = f"{rule}. Found none. Write it with `polyhead export {folder}{OPTIONS[engine]}`."
+        raise UsageError(message)
     # A graph needs twice its size for a moment; what it gives back is enough for the tokenizer.
-    opened = OnnxEngine(folder / graph)
+    opened = open_graph(engine, folder / graph)
     tokenizer = TextTokenizer.from_folder(
         folder,
         max_tokens=manifest.max_tokens,
@@ -69,6 +96,12 @@ def _with_onnx(engine: str, folder: Path, threads: int | None) -> Predictor:
         overlap=manifest.overlap,
     )
     return Predictor(tasks=manifest.tasks, tokenizer=tokenizer, engine=opened, threads=threads or usable_cores())
+
+
+def _need_openvino(engine: str) -> None:
+    if find_spec("openvino") is None:
+        what = f"engine {engine!r}"
+        raise MissingExtraError(what, "openvino", "openvino")
 
 
 def _with_torch(folder: Path, threads: int | None) -> Predictor:
@@ -95,7 +128,6 @@ def _with_torch(folder: Path, threads: int | None) -> Predictor:
 
 
 ENGINES: Mapping[str, Callable[[Path, int | None], Predictor]] = {
-    "onnx": partial(_with_onnx, "onnx"),
-    "onnx-int8": partial(_with_onnx, "onnx-int8"),
+    **{engine: partial(_with_graph, engine) for engine in GRAPHS},
     "torch": _with_torch,
 }

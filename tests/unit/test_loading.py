@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from polyhead import loading
 from polyhead.errors import FolderError, MissingExtraError, UsageError
 from polyhead.loading import load
+from polyhead.runtime.names import ENGINES, GRAPHS
 
 TEXTS = ["Maria moved to São Paulo.", "", "my parcel never came " * 9, "ok", "東京で", "The river froze!"]
 
@@ -71,7 +72,7 @@ def test_an_exported_folder_is_opened_with_onnx_and_another_with_torch(
 
 
 def test_every_engine_answers_and_float32_answers_the_same(exported: Path) -> None:
-    answers = {word: load(exported, engine=word).predict(TEXTS) for word in loading.ENGINES}
+    answers = {word: load(exported, engine=word).predict(TEXTS) for word in ("onnx", "onnx-int8", "torch")}
     for ours, theirs in zip(answers["onnx"], answers["torch"], strict=True):
         assert ours["topic"].label == theirs["topic"].label
         assert ours["topic"].confidence == pytest.approx(theirs["topic"].confidence, abs=1e-4)
@@ -97,8 +98,52 @@ def test_an_engine_that_does_not_exist_is_refused_with_the_closest_one(trained: 
         load(trained, engine="onx")
 
 
-@pytest.mark.parametrize(("engine", "option"), [("onnx", ""), ("onnx-int8", " --int8")])
-def test_an_engine_that_the_folder_was_not_exported_for_says_how_to(trained: Path, engine: str, option: str) -> None:
+def test_openvino_answers_as_onnxruntime_does_in_many_threads_too(exported: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="an extra")
+    from polyhead.export.exporting import export_model
+
+    folder = tmp_path / "model"
+    shutil.copytree(exported, folder)
+    export_model(folder, openvino=True)
+    texts = TEXTS * 40
+    expected = load(folder, engine="onnx").predict(texts)
+    for threads in (1, 3):
+        for ours, theirs in zip(load(folder, engine="openvino", threads=threads).predict(texts), expected, strict=True):
+            assert ours["topic"].label == theirs["topic"].label
+            assert ours["topic"].confidence == pytest.approx(theirs["topic"].confidence, abs=1e-4)
+            assert [span[:4] for span in map(tuple_of, ours["names"].spans)] == [
+                span[:4] for span in map(tuple_of, theirs["names"].spans)
+            ]
+
+
+def test_there_is_one_list_of_engines() -> None:
+    assert tuple(loading.ENGINES) == ENGINES
+    assert loading.OPTIONS.keys() == GRAPHS.keys()
+
+
+def test_a_graph_that_was_not_proven_for_openvino_is_not_run_there(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "find_spec", lambda _: object())
+    with pytest.raises(UsageError, match=f"polyhead export {exported} --openvino`"):
+        load(exported, engine="openvino")
+
+
+@pytest.mark.parametrize("engine", ["openvino", "openvino-int8"])
+def test_without_openvino_its_engines_say_what_to_install(
+    exported: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.setattr(loading, "find_spec", lambda name: None if name == "openvino" else find_spec(name))
+    with pytest.raises(MissingExtraError, match=r"polyhead\[openvino\]"):
+        load(exported, engine=engine)
+
+
+@pytest.mark.parametrize("engine", loading.OPTIONS)
+def test_an_engine_that_the_folder_was_not_exported_for_says_how_to(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.setattr(loading, "find_spec", lambda _: object())
+    option = loading.OPTIONS[engine]
     with pytest.raises(UsageError) as caught:
         load(trained, engine=engine)
     assert f"polyhead export {trained}{option}`" in str(caught.value)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from polyhead.runtime.names import ENGINES
+
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe file.")]
 Overrides = Annotated[
@@ -13,7 +15,7 @@ Overrides = Annotated[
 ]
 EngineName = Annotated[
     str | None,
-    typer.Option("--engine", metavar="NAME", help="torch, onnx or onnx-int8. Default: onnx once exported."),
+    typer.Option("--engine", metavar="NAME", help=f"{', '.join(ENGINES)}. Default: onnx once exported, else torch."),
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", metavar="N", min=1, help="Batches at a time. Default: one a core.")

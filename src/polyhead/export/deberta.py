@@ -161,7 +161,7 @@ def _convolution(layout: Layout, part: Any, *, first: str, states: str) -> str: 
     weights = layers.array(part.conv.weight)
     width, size = weights.shape[1:]
     nothing = graph.weight(np.zeros((1, width), dtype=np.float32), "encoder.convolution.nothing")
-    rows = graph.add("Concat", first, nothing, attributes={"axis": 0})
+    rows = graph.add("Concat", nothing, first, attributes={"axis": 0})
     beside = graph.add("Gather", rows, _neighbours(layout, size))
     beside = graph.add("Reshape", beside, graph.integers(-1, size * width))
     flat = np.transpose(weights, (2, 1, 0)).reshape(-1, weights.shape[0])
@@ -172,12 +172,12 @@ def _convolution(layout: Layout, part: Any, *, first: str, states: str) -> str: 
 
 
 def _neighbours(layout: Layout, size: int) -> str:
-    """Return the packed rows of each token's neighbours, shape `(real, size)`; one after the last where is none."""
+    """Return where each token's neighbours lie behind a first row for none, shape `(real, size)`."""
     graph, side = layout.graph, size // 2
     visible = graph.add("Cast", MASK, attributes={"to": TensorProto.BOOL})
-    outside = graph.add("Shape", layout.real)
-    places = graph.add("Where", visible, layout.places, outside)
-    places = graph.add("Pad", places, graph.integers(0, side, 0, side), graph.add("Squeeze", outside))
+    places = graph.add("Where", visible, graph.add("Add", layout.places, graph.whole(1)), graph.whole(0))
+    # Filled with 0, since OpenVINO fills with nothing else that is only known when the graph runs.
+    places = graph.add("Pad", places, graph.integers(0, side, 0, side))
     count = token_count(graph)
     shifted = [
         graph.add("Slice", places, graph.integers(step), _moved(graph, count, step), graph.integers(1))

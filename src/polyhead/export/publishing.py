@@ -8,6 +8,7 @@ from typing import Any
 
 from polyhead.folder import sha256_of
 from polyhead.manifest import MANIFEST, Manifest
+from polyhead.runtime.names import GRAPHS
 from polyhead.staging import fsync_tree
 
 
@@ -15,6 +16,7 @@ def add_graphs(folder: Path, staged: Path, *, manifest: Manifest, records: Mappi
     """Move staged graphs into a model folder and write them into its manifest.
 
     A crash on the way leaves a model without these graphs, never one whose manifest does not fit them.
+    What was measured on a graph that is replaced is forgotten.
 
     Args:
         folder: the model folder.
@@ -32,7 +34,8 @@ def add_graphs(folder: Path, staged: Path, *, manifest: Manifest, records: Mappi
         (folder / name).parent.mkdir(exist_ok=True)
         (staged / name).replace(folder / name)
         fsync_tree((folder / name).parent, deep=False)
-    _write(replace(manifest, files={**others, **hashes}, exports={**manifest.exports, **records}), folder, staged)
+    exports = {engine: record for engine, record in manifest.exports.items() if GRAPHS.get(engine) not in names}
+    _write(replace(manifest, files={**others, **hashes}, exports={**exports, **records}), folder, staged)
 
 
 def _write(manifest: Manifest, folder: Path, staged: Path) -> None:

@@ -10,8 +10,16 @@ TOKEN_STATES = "token_states"  # noqa: S105  no secret: the states of tokens
 FURTHER_STATES = f"{TOKEN_STATES}."
 """What states inside the graph begin with that are the result of further encoder passes, where there are several."""
 
-GRAPHS = {"onnx": "onnx/model.onnx", "onnx-int8": "onnx/model_int8.onnx"}
-"""Files by the word for their engine."""
+GRAPHS = {
+    "onnx": "onnx/model.onnx",
+    "onnx-int8": "onnx/model_int8.onnx",
+    "openvino": "onnx/model.onnx",
+    "openvino-int8": "openvino/model_int8.xml",
+}
+"""Files by the word for their engine; weights that are not in such a file lie beside it, as `.bin`."""
+
+ENGINES = (*GRAPHS, "torch")
+"""All words for engines."""
 
 
 def logits_name(task: str) -> str:

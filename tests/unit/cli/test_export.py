@@ -26,8 +26,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     def export_model(folder: Path, *, tell: Callable[[str], None], **settings: object) -> Exported:
         made.append((folder, settings))
         tell("a step")
-        measured = MEASURED if settings["int8"] else None
-        return Exported(files={"onnx/model.onnx": 12_300_000}, way="built", parity=PARITY, int8=measured)
+        engines = ["onnx-int8", "openvino-int8"][: settings["int8"] * (1 + bool(settings["openvino"]))]
+        return Exported(
+            files={"onnx/model.onnx": 12_300_000},
+            way="built",
+            parity=PARITY,
+            int8=dict.fromkeys(engines, MEASURED),
+            openvino=PARITY if settings["openvino"] else None,
+        )
 
     monkeypatch.setattr(exporting, "export_model", export_model)
     return made
@@ -40,15 +46,38 @@ def test_the_command_says_what_was_written_and_proven(calls: Calls) -> None:
     assert "on 261 texts all answers are the same" in result.stdout
     assert "1.5e-06" in result.stdout
     assert 'polyhead predict runs/news "…"' in result.stdout
-    assert calls == [(Path("runs/news"), {"int8": False, "data": (), "allow_loss": False})]
+    assert calls == [(Path("runs/news"), {"int8": False, "openvino": False, "data": (), "allow_loss": False})]
 
 
 def test_options_reach_the_export(calls: Calls) -> None:
     result = CliRunner().invoke(application, ["export", "m", "--int8", "--data", "a.jsonl", "--allow-loss"])
     assert result.exit_code == 0, result.output
-    assert calls[0][1] == {"int8": True, "data": [Path("a.jsonl")], "allow_loss": True}
+    assert calls[0][1] == {"int8": True, "openvino": False, "data": (Path("a.jsonl"),), "allow_loss": True}
     assert "topic: 90.00 → 89.60" in result.stdout
     assert "130 dev rows, with 1 layers in float32" in result.stdout
+
+
+def test_what_was_measured_for_openvino_is_told_by_the_word_for_its_engine(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polyhead.cli.extras.find_spec", lambda _: object())
+    result = CliRunner().invoke(application, ["export", "m", "--int8", "--openvino"])
+    assert result.exit_code == 0, result.output
+    assert calls[0][1]["openvino"] is True
+    assert "Parity with OpenVINO: on 261 texts" in result.stdout
+    assert "openvino-int8: primary metrics on 130 dev rows" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("absent", "options", "extra"), [("openvino", [], "openvino"), ("nncf", ["--int8"], "openvino-int8")]
+)
+def test_what_openvino_needs_is_asked_for_before_anything_is_done(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, absent: str, options: list[str], extra: str
+) -> None:
+    monkeypatch.setattr("polyhead.cli.extras.find_spec", lambda name: None if name == absent else object())
+    result = CliRunner().invoke(application, ["export", "m", "--openvino", *options])
+    assert f"polyhead[{extra}]" in str(result.exception)
+    assert not calls
 
 
 @pytest.mark.usefixtures("calls")
@@ -62,5 +91,5 @@ def test_json_is_one_document_and_nothing_else() -> None:
 
 def test_int8_that_could_not_be_measured_says_so() -> None:
     unmeasured = Measured(rows=0, before={}, after={})
-    lines = told(Exported(files={}, way="built", parity=PARITY, int8=unmeasured))
-    assert "not measured" in lines[-1]
+    lines = told(Exported(files={}, way="built", parity=PARITY, int8={"onnx-int8": unmeasured}))
+    assert "onnx-int8: not measured" in lines[-1]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from polyhead.errors import ExportError, FolderError
-from polyhead.export import exporting
+from polyhead.export import writing
 from polyhead.export.exporting import export_model
 from polyhead.export.parity import Parity
 from polyhead.folder import read_manifest
@@ -60,17 +60,16 @@ def test_texts_of_the_given_rows_are_compared_beside_the_edge_cases(folder: Path
 
 def test_int8_is_measured_and_its_metrics_are_kept(folder: Path, rows: Path) -> None:
     exported = export_model(folder, int8=True, data=[rows], allow_loss=True)
-    assert exported.int8 is not None
-    assert exported.int8.rows == len(TEXTS)
-    assert exported.int8.before == {"add": 1.0, "names": 1.0}
+    assert exported.int8["onnx-int8"].rows == len(TEXTS)
+    assert exported.int8["onnx-int8"].before == {"add": 1.0, "names": 1.0}
     assert read_manifest(folder).exports["onnx-int8"]["primary"]["add"]["before"] == 1.0
     assert exported.files.keys() == {"onnx/model.onnx", "onnx/model_int8.onnx"}
 
 
 def test_a_failed_parity_is_told_and_leaves_the_folder_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = content(folder)
-    monkeypatch.setattr(exporting, "compare", differing)
-    monkeypatch.setattr(exporting, "traced_graph", exporting.built_graph)
+    monkeypatch.setattr(writing, "compare", differing)
+    monkeypatch.setattr(writing, "traced_graph", writing.built_graph)
     with pytest.raises(ExportError) as caught:
         export_model(folder)
     assert "5.0e-01" in str(caught.value)
@@ -84,8 +83,8 @@ def test_a_built_graph_that_is_not_right_is_replaced_by_a_traced_one(
 ) -> None:
     said: list[str] = []
     found = iter([differing(), Parity(texts=3, difference=0.0, unequal=0)])
-    monkeypatch.setattr(exporting, "compare", lambda *_, **__: next(found))
-    monkeypatch.setattr(exporting, "traced_graph", exporting.built_graph)
+    monkeypatch.setattr(writing, "compare", lambda *_, **__: next(found))
+    monkeypatch.setattr(writing, "traced_graph", writing.built_graph)
     assert export_model(folder, tell=said.append).way == "traced"
     assert "torch traces the model instead" in said[0]
 
@@ -95,24 +94,23 @@ def test_an_encoder_that_nobody_builds_is_traced(
 ) -> None:
     folder = tmp_path / "model"
     make_model().save_pretrained(folder)
-    built = exporting.built_graph
-    monkeypatch.setattr(exporting, "built_graph", lambda _: None)
-    monkeypatch.setattr(exporting, "traced_graph", built)
+    built = writing.built_graph
+    monkeypatch.setattr(writing, "built_graph", lambda _: None)
+    monkeypatch.setattr(writing, "traced_graph", built)
     said: list[str] = []
     assert export_model(folder, tell=said.append).way == "traced"
     assert said == ["BertModel is traced by torch, which takes a while."]
 
 
 def test_int8_without_rows_is_refused_before_anything_is_built(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "built_graph", None)
+    monkeypatch.setattr(writing, "built_graph", None)
     with pytest.raises(ExportError, match="--data FILE"):
         export_model(folder, int8=True)
 
 
 def test_int8_without_rows_can_be_allowed(folder: Path) -> None:
     exported = export_model(folder, int8=True, allow_loss=True)
-    assert exported.int8 is not None
-    assert exported.int8.rows == 0
+    assert exported.int8["onnx-int8"].rows == 0
 
 
 def test_int8_that_loses_too_much_is_refused_with_its_metrics_and_leaves_nothing(
@@ -120,13 +118,13 @@ def test_int8_that_loses_too_much_is_refused_with_its_metrics_and_leaves_nothing
 ) -> None:
     before = content(folder)
     found = {"onnx": {"add": 0.9, "names": 0.7}, "onnx-int8": {"add": 0.9, "names": 0.65}}
-    monkeypatch.setattr(exporting.GraphWriter, "_primaries", lambda _self, engine, _rows: found[engine])
+    monkeypatch.setattr(writing.GraphWriter, "_primaries", lambda _self, engine, _rows: found[engine])
     with pytest.raises(ExportError) as caught:
         export_model(folder, int8=True, data=[rows])
     assert "names: 70.00 → 65.00" in str(caught.value)
     assert "--allow-loss" in str(caught.value)
     assert content(folder) == before
-    assert export_model(folder, int8=True, data=[rows], allow_loss=True).int8 is not None
+    assert export_model(folder, int8=True, data=[rows], allow_loss=True).int8
 
 
 def test_layers_stay_in_float32_until_the_loss_is_allowed(
@@ -136,18 +134,17 @@ def test_layers_stay_in_float32_until_the_loss_is_allowed(
     losses = iter([0.88, 0.89, 0.898])
     monkeypatch.setattr("polyhead.export.int8.LEAST_WEIGHTS", 64)
     monkeypatch.setattr(
-        exporting.GraphWriter,
+        writing.GraphWriter,
         "_primaries",
         lambda _self, engine, _rows: before if engine == "onnx" else {"add": next(losses)},
     )
-    exported = export_model(folder, int8=True, data=[rows])
-    assert exported.int8 is not None
-    assert len(exported.int8.kept) == 2
-    assert read_manifest(folder).exports["onnx-int8"]["float_layers"] == list(exported.int8.kept)
+    kept = export_model(folder, int8=True, data=[rows]).int8["onnx-int8"].kept
+    assert len(kept) == 2
+    assert read_manifest(folder).exports["onnx-int8"]["float_layers"] == list(kept)
 
 
 def test_a_graph_too_large_for_one_file_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "LARGEST", 1000)
+    monkeypatch.setattr(writing, "LARGEST", 1000)
     with pytest.raises(ExportError, match="smaller than 2 GB"):
         export_model(folder)
     assert not (folder / "onnx").exists()
