@@ -200,7 +200,7 @@ def test_a_file_becomes_a_table_of_answers_to_download(open_page: Open, name: st
 def test_an_empty_file_is_told_in_words(open_page: Open, name: str) -> None:
     page = open_page()
     page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": b"\n"})
-    page.wait_for_function("document.querySelector('#file-status').innerText !== ''")
+    page.wait_for_selector("#file-status.bad")
     assert page.inner_text("#file-status") == f"{name}: it holds no texts."
 
 

@@ -26,8 +26,20 @@ BATCH_TOKENS = 512
 COLLECT_BYTES = 64 * 1024 * 1024
 
 
-def option(name: str, text: str, *, least: float | None = None, most: float | None = None) -> Any:  # noqa: ANN401  what Typer calls an option has no public type
-    """Name an option of the command, and say what it is for and between which bounds it lies."""
+BOUNDS: Mapping[str, tuple[float, float | None]] = {
+    "--port": (0, 65535),
+    "--workers": (1, None),
+    "--batch-tokens": (1, None),
+    "--collect-below": (0, 1),
+    "--collect-bytes": (1, None),
+    "--drain-notice": (0, None),
+}
+"""The least and the highest value of an option; those of the limits are in their record."""
+
+
+def option(name: str, text: str) -> Any:  # noqa: ANN401  what Typer calls an option has no public type
+    """Name an option of the command, and say what it is for."""
+    least, most = BOUNDS.get(name, (None, None))
     return typer.Option(name, help=text, min=least, max=most)
 
 
@@ -38,27 +50,19 @@ def serve(  # noqa: PLR0913  one parameter an option
     ],
     *,
     host: Annotated[str, option("--host", "Address; another one needs a key or --insecure.")] = "127.0.0.1",
-    port: Annotated[
-        int, option("--port", "Port; 0 takes a free one, which the log tells.", least=0, most=65535)
-    ] = 8000,
+    port: Annotated[int, option("--port", "Port; 0 takes a free one, which the log tells.")] = 8000,
     insecure: Annotated[bool, option("--insecure", "Let in everyone who can reach the address.")] = False,
     api_key_file: Annotated[Path | None, option("--api-key-file", "API keys, one a line, or their hashes.")] = None,
     admin_key_file: Annotated[Path | None, option("--admin-key-file", "Keys that may also reload models.")] = None,
     cors_origin: Annotated[list[str] | None, option("--cors-origin", "Site whose pages may ask; repeatable.")] = None,
     allow_host: Annotated[list[str] | None, option("--allow-host", "Name that `Host` may give; repeatable.")] = None,
     engine: Annotated[str | None, option("--engine", "What runs the models. Default: the best.")] = None,
-    workers: Annotated[int | None, option("--workers", "Inference threads. Default: one a core.", least=1)] = None,
-    batch_tokens: Annotated[
-        int, option("--batch-tokens", "Tokens of a batch, padding included.", least=1)
-    ] = BATCH_TOKENS,
+    workers: Annotated[int | None, option("--workers", "Inference threads. Default: one a core.")] = None,
+    batch_tokens: Annotated[int, option("--batch-tokens", "Tokens of a batch, padding included.")] = BATCH_TOKENS,
     collect: Annotated[Path | None, option("--collect", "Append uncertain texts to this file.")] = None,
-    collect_below: Annotated[
-        float, option("--collect-below", "Confidence under which they are.", least=0, most=1)
-    ] = 0.5,
-    collect_bytes: Annotated[int, option("--collect-bytes", "How long that file may grow.", least=1)] = COLLECT_BYTES,
-    drain_notice: Annotated[
-        float, option("--drain-notice", "Seconds of service after SIGTERM, not ready.", least=0)
-    ] = 0.0,
+    collect_below: Annotated[float, option("--collect-below", "Confidence under which they are.")] = 0.5,
+    collect_bytes: Annotated[int, option("--collect-bytes", "How long that file may grow.")] = COLLECT_BYTES,
+    drain_notice: Annotated[float, option("--drain-notice", "Seconds of service after SIGTERM, not ready.")] = 0.0,
     body_bytes: Annotated[int, option("--max-body-bytes", "Longest body or line.")] = DEFAULT.body_bytes,
     stream_bytes: Annotated[int, option("--max-stream-bytes", "Longest stream of lines.")] = DEFAULT.stream_bytes,
     texts: Annotated[int, option("--max-texts", "Texts of a request.")] = DEFAULT.texts,

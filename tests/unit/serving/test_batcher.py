@@ -45,6 +45,15 @@ def answered(batcher: Batcher, predictor: Predictor, texts: Sequence[str], tasks
     return made
 
 
+def rounded(value: Any) -> Any:
+    """Leave out the last digits: on some processors, sums over a batch round otherwise than over each of its texts."""
+    if isinstance(value, dict):
+        return {key: rounded(of) for key, of in value.items()}
+    if isinstance(value, list):
+        return [rounded(of) for of in value]
+    return round(value, 9) if isinstance(value, float) else value
+
+
 def test_many_callers_get_what_the_predictor_says(make: Callable[..., Batcher], stand_in: ModuleType) -> None:
     batcher, predictor = make(), stand_in.keyword_predictor()
     asked = (("topic",), ("entities",), ("mood", "entities"), ("topic", "mood", "entities"), ())
@@ -56,7 +65,7 @@ def test_many_callers_get_what_the_predictor_says(make: Callable[..., Batcher], 
             texts = [f"Ada had {'great ' * ((number + k) % 9)}soup 🙂 دبي" for k in range(1 + turn % 4)]
             found = answered(batcher, predictor, texts, tasks)
             wanted = [answer.to_json() for answer in predictor.predict(texts, tasks)]
-            if found.failure is not None or found.results != wanted:
+            if found.failure is not None or rounded(found.results) != rounded(wanted):
                 failures.append((tasks, texts, found.failure))
 
     threads = [threading.Thread(target=call, args=(number,)) for number in range(8)]
