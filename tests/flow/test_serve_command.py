@@ -13,12 +13,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from polyhead.export.exporting import export_model
 from polyhead.loading import load
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import parse_recipe
@@ -51,8 +54,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, bert_folder: Path) -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
-def base(folder: Path) -> Iterator[str]:
+@contextmanager
+def served(folder: Path, *options: str) -> Generator[str]:
+    """Start the program and give its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -64,6 +68,7 @@ def base(folder: Path) -> Iterator[str]:
         str(folder),
         "--port",
         str(port),
+        *options,
     ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
     address = f"http://127.0.0.1:{port}"
@@ -73,9 +78,17 @@ def base(folder: Path) -> Iterator[str]:
                 break
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
-    yield address
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+    try:
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path) -> Iterator[str]:
+    with served(folder) as address:
+        yield address
 
 
 def post(address: str, document: Any) -> Any:
@@ -96,6 +109,17 @@ def test_it_answers_as_the_predictor_does(base: str, folder: Path) -> None:
     answers = post(f"{base}/predict", {"texts": TEXTS})["answers"]
     wanted = [answer.to_json() for answer in load(folder).predict(TEXTS)]
     assert rounded(answers) == rounded(wanted)
+
+
+def test_openvino_serves_many_at_once_as_the_predictor_answers(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="an extra")
+    exported = tmp_path / "news"
+    shutil.copytree(folder, exported)
+    export_model(exported, openvino=True)
+    wanted = rounded([answer.to_json() for answer in load(exported).predict(TEXTS)])
+    with served(exported, "--engine", "openvino", "--workers", "3") as address, ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: post(f"{address}/predict", {"texts": TEXTS})["answers"], range(24)))
+    assert [rounded(answers) for answers in found] == [wanted] * 24
 
 
 def test_hugging_faces_own_client_works(base: str) -> None:
