@@ -159,8 +159,8 @@ def test_the_graph_of_every_kind_is_built_and_compared_on_pairs_too(exported: Ex
     assert exported.way == "built"
     assert exported.parity.texts == 60 + 5
     assert exported.parity.holds
-    assert exported.int8 is not None
-    assert set(exported.int8.before) == set(exported.int8.after) == set(SETTINGS)
+    measured = exported.int8["onnx-int8"]
+    assert set(measured.before) == set(measured.after) == set(SETTINGS)
 
 
 @pytest.mark.usefixtures("exported")

@@ -87,9 +87,9 @@ def test_the_export_compares_training_texts_and_measures_int8_on_the_dev_rows(wo
     assert exported.way == "built"
     assert exported.parity.texts == 160 + 5
     assert exported.parity.difference < 1e-4
-    assert exported.int8 is not None
-    assert exported.int8.rows == 24
-    assert exported.int8.before.keys() == {"topic", "people"}
+    measured = exported.int8["onnx-int8"]
+    assert measured.rows == 24
+    assert measured.before.keys() == {"topic", "people"}
     assert exported.files["onnx/model_int8.onnx"] < exported.files["onnx/model.onnx"] / 2
     assert json.loads((work / "model" / "polyhead.json").read_text())["exports"] == exported.records()
 
