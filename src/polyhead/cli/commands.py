@@ -19,7 +19,7 @@ from polyhead.cli.train import train
 application = typer.Typer(
     name="polyhead",
     help="One text encoder, many heads: every answer about a text in one pass.",
-    epilog="Begin with `polyhead demo`: no data, no download, about two minutes.",
+    epilog="Begin with `polyhead demo`: no data, no download, two to three minutes.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
