@@ -14,7 +14,6 @@ of `results.jsonl`; runs that are there are passed over.
 
 import argparse
 import json
-import random
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from quality import Case
+from quality import Case, drawn
 from results import Results
 
 from polyhead.folder import sha256_of
@@ -43,13 +42,6 @@ CASES: Mapping[str, Case] = {
     ),
     "mit_movie_eng": Case({"slots": "entities"}, {"mit_movie_eng": {"slots": "entities"}}),
 }
-
-
-def drawn(path: Path, target: Path, *, rows: int, seed: int) -> None:
-    """Write some rows of a file to another, drawn by the seed."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    random.Random(seed).shuffle(lines)  # noqa: S311  what is drawn is no secret
-    target.write_text("\n".join(lines[:rows]) + "\n", encoding="utf-8")
 
 
 def labels_of(path: Path, field: str) -> list[str]:

@@ -1,13 +1,16 @@
 """What the defaults learn: joint and alone, on real data sets, over seeds.
 
-    python benchmarks/quality.py --data ../shared/data --output runs/quality [--only NAME ...] [--seeds 0 1 2] [--table]
+    python benchmarks/quality.py --data ../shared/data --output runs/quality [--only NAME ...] [--seeds 0 1 2]
+        [--rows 2000] [--table]
 
 Every recipe names data and tasks and leaves all else to the defaults. Dev picks the epoch; test is read once a run.
+With `--rows` so many training rows of each data set are drawn by the seed, the same for joint and alone.
 Each finished run is a line of `results.jsonl`; runs that are there are passed over, so it can be stopped and started at
 will. `--table` prints the Markdown table of what is there: mean and standard deviation over the seeds.
 """
 
 import argparse
+import random
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,9 +82,21 @@ def cases() -> dict[str, Case]:
     return found
 
 
-def run(case: Case, *, data: Path, folder: Path, encoder: str, seed: int) -> dict[str, Any]:
-    """Train one recipe; return its scores in percent, and what it took."""
+def drawn(path: Path, target: Path, *, rows: int, seed: int) -> None:
+    """Write some rows of a file to another, drawn by the seed."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    random.Random(seed).shuffle(lines)  # noqa: S311  what is drawn is no secret
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join(lines[:rows]) + "\n", encoding="utf-8")
+
+
+def run(case: Case, *, data: Path, folder: Path, encoder: str, seed: int, rows: int) -> dict[str, Any]:
+    """Train one recipe; return its scores in percent, and what it took. 0 rows are all."""
     document = {"encoder": {"name": encoder}, "training": {"seed": seed}, **case.tables(data)}
+    for number, source in enumerate(document["data"]["train"] if rows else ()):
+        some = folder / "rows" / f"{number}.jsonl"
+        drawn(Path(source["path"]), some, rows=rows, seed=seed)
+        source["path"] = str(some.resolve())
     recipe = parse_recipe(document, folder=Path.cwd(), source="benchmark")
     output = folder / "model"
     shutil.rmtree(output, ignore_errors=True)
@@ -106,13 +121,16 @@ def _scores(metrics: Mapping[str, Any] | None) -> dict[str, float]:
 
 def show(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Write the Markdown table of the results."""
-    yield "| trained | encoder | test | dev | minutes | epochs | seeds |"
-    yield "|---|---|---|---|---|---|---|"
-    for case, encoder in dict.fromkeys((line["case"], line["encoder"]) for line in lines):
-        runs = [line for line in lines if (line["case"], line["encoder"]) == (case, encoder)]
+    yield "| trained | encoder | rows | test | dev | minutes | epochs | seeds |"
+    yield "|---|---|---|---|---|---|---|---|"
+    ways = [(line["case"], line["encoder"], line["rows"]) for line in lines]
+    for way in dict.fromkeys(ways):
+        case, encoder, rows = way
+        runs = [line for line, own in zip(lines, ways, strict=True) if own == way]
         splits = [_cell([run[split] for run in runs]) for split in ("test", "dev")]
         minutes = fmean(run["seconds"] for run in runs) / 60
-        yield f"| {case} | {encoder} | {' | '.join(splits)} | {minutes:.1f} | {runs[0]['epochs']} | {len(runs)} |"
+        took = f"{minutes:.1f} | {runs[0]['epochs']}"
+        yield f"| {case} | {encoder} | {rows or 'all'} | {' | '.join(splits)} | {took} | {len(runs)} |"
 
 
 def _cell(scores: Sequence[Mapping[str, float]]) -> str:
@@ -132,15 +150,17 @@ def main() -> None:
     parser.add_argument("--encoder", default="compact", help="hub id, folder or compact")
     parser.add_argument("--only", nargs="*", default=[], choices=cases(), help="names of cases; all when absent")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--rows", type=int, default=0, help="training rows of each data set; 0 is all")
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    results = Results(given.output, "case", "encoder", "seed")
+    results = Results(given.output, "case", "encoder", "seed", "rows")
     for seed in () if given.table else given.seeds:
         for name, case in cases().items():
-            if results.has(name, given.encoder, seed) or (given.only and name not in given.only):
+            if results.has(name, given.encoder, seed, given.rows) or (given.only and name not in given.only):
                 continue
-            found = run(case, data=given.data.resolve(), folder=given.output, encoder=given.encoder, seed=seed)
-            results.add({"case": name, "encoder": given.encoder, "seed": seed, **found})
+            settings = {"encoder": given.encoder, "seed": seed, "rows": given.rows}
+            found = run(case, data=given.data.resolve(), folder=given.output, **settings)
+            results.add({"case": name, **settings, **found})
     print("\n".join(show(results.lines)))
 
 
