@@ -137,12 +137,11 @@ def ways(work: Work, rows: Sequence[str], sizes: Sequence[int]) -> dict[str, Way
             "a further classification, float32": lambda: float32.predict(work.texts, [*names, "urgency"]),
             "a further entities, float32": lambda: float32.predict(work.texts, [*names, "slots"]),
         },
+        "openvino": lambda: {
+            f"ours, OpenVINO {kind}": partial(work.exported(engine).predict, work.texts, names)
+            for kind, engine in (("float32", "openvino"), ("int8", "openvino-int8"))
+        },
     }
-    if "openvino" in rows:
-        engines = {"float32": work.exported("openvino"), "int8": work.exported("openvino-int8")}
-        groups["openvino"] = lambda: {
-            f"ours, OpenVINO {kind}": partial(engine.predict, work.texts, names) for kind, engine in engines.items()
-        }
     found = {name: way for group in rows for name, way in groups[group]().items()}
     own: dict[str, Way] = {
         FLOAT32: lambda: float32.predict(work.texts, names),
