@@ -123,6 +123,7 @@ class Machine:
         events: list[tuple[float, int, list[int]]] = [(moment, 0, [index]) for index, moment in enumerate(coming)]
         free, came, done, further = self.workers, dict[int, float](), dict[int, float](), len(coming)
         heapq.heapify(events)
+        now = 0.0
         while events:
             now, ended, indices = heapq.heappop(events)
             free += ended
