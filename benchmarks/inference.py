@@ -32,6 +32,7 @@ from sentence_transformers import SentenceTransformer
 
 from polyhead.model.engine import TorchEngine
 from polyhead.runtime.names import GRAPHS
+from polyhead.runtime.predictor import Predictor
 from polyhead.runtime.session import OnnxEngine, open_session
 from polyhead.text.tokens import TokenBatch
 
@@ -104,13 +105,28 @@ def _repeated(work: Callable[..., object], *given: object, times: int) -> Way:
     return lambda: [work(*given) for _ in range(times)]
 
 
+def head_ways(work: Work, float32: Predictor) -> dict[str, Callable[[], dict[str, Way]]]:
+    """List what more heads cost: beside models of their own, and beside the pass without them."""
+    names, every = list(TASKS), list(work.model.tasks)
+    return {
+        "heads": lambda: {
+            "three models in our engine (ONNX)": separate(work, names),
+            "five heads, float32": lambda: float32.predict(work.texts, every),
+            "five models in our engine (ONNX)": separate(work, every),
+        },
+        "further": lambda: {
+            "a further classification, float32": lambda: float32.predict(work.texts, [*names, "urgency"]),
+            "a further entities, float32": lambda: float32.predict(work.texts, [*names, "slots"]),
+        },
+    }
+
+
 def ways(work: Work, rows: Sequence[str], sizes: Sequence[int]) -> dict[str, Way]:
     """List everything that is measured: our own engine and the products always, the rest by groups of rows."""
     float32, int8 = work.exported("onnx"), work.exported("onnx-int8")
     names = list(TASKS)
     sentences = SentenceTransformer(str(work.folder), device="cpu")
     torch_engine = work.predictor(TorchEngine(work.model))
-    every = list(work.model.tasks)
     groups: dict[str, Callable[[], dict[str, Way]]] = {
         "pipelines": lambda: {f"three pipelines, batch {size}": pipelines(work, size) for size in sizes},
         "others": lambda: {
@@ -128,15 +144,7 @@ def ways(work: Work, rows: Sequence[str], sizes: Sequence[int]) -> dict[str, Way
             "texts of 128 tokens, float32": lambda: float32.predict(work.fixed, names),
             "texts of 128 tokens, int8": lambda: int8.predict(work.fixed, names),
         },
-        "heads": lambda: {
-            "three models in our engine (ONNX)": separate(work, names),
-            "five heads, float32": lambda: float32.predict(work.texts, every),
-            "five models in our engine (ONNX)": separate(work, every),
-        },
-        "further": lambda: {
-            "a further classification, float32": lambda: float32.predict(work.texts, [*names, "urgency"]),
-            "a further entities, float32": lambda: float32.predict(work.texts, [*names, "slots"]),
-        },
+        **head_ways(work, float32),
         "openvino": lambda: {
             f"ours, OpenVINO {kind}": partial(work.exported(engine).predict, work.texts, names)
             for kind, engine in (("float32", "openvino"), ("int8", "openvino-int8"))

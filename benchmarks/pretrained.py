@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from quality import Case, drawn
+from quality import JOINT, Case, limit_rows
 from results import Results
 
 from polyhead.folder import sha256_of
@@ -35,33 +35,16 @@ WANTED = {200: 5.0, 0: 0.0}
 CASES: Mapping[str, Case] = {
     "ag_news": Case({"topic": "classification"}, {"ag_news": {"topic": "topic"}}),
     "airline_sentiment": Case({"mood": "classification"}, {"airline_sentiment": {"mood": "sentiment"}}),
-    "trec": Case({"coarse": "classification"}, {"trec": {"coarse": "coarse"}}),
     "sst2": Case({"mood": "classification"}, {"sst2": {"mood": "sentiment"}}),
-    "snips": Case(
-        {"intent": "classification", "slots": "entities"}, {"snips": {"intent": "intent", "slots": "entities"}}
-    ),
-    "mit_movie_eng": Case({"slots": "entities"}, {"mit_movie_eng": {"slots": "entities"}}),
+    **{name: JOINT[name] for name in ("trec", "snips", "mit_movie_eng")},
 }
-
-
-def labels_of(path: Path, field: str) -> list[str]:
-    """List the labels of a task in all rows of a file: a few rows may lack one that dev has."""
-    values = [json.loads(line)[field] for line in path.read_text(encoding="utf-8").splitlines()]
-    return sorted(
-        {label for of in values for label in ([of] if isinstance(of, str) else [span["type"] for span in of])}
-    )
 
 
 def run(name: str, *, data: Path, encoder: str, rows: int, training: Mapping[str, Any]) -> dict[str, float]:
     """Train on some rows of a data set; return the primary score of each task on test, in percent."""
     with tempfile.TemporaryDirectory() as place:
         document = {"encoder": {"name": encoder}, "training": dict(training), **CASES[name].tables(data)}
-        if rows:
-            (source,) = document["data"]["train"]
-            for task, field in source["fields"].items():
-                document["tasks"][task]["labels"] = labels_of(Path(source["path"]), field)
-            drawn(Path(source["path"]), Path(place) / "train.jsonl", rows=rows, seed=training["seed"])
-            source["path"] = str(Path(place) / "train.jsonl")
+        limit_rows(document, rows, seed=training["seed"], folder=Path(place) / "rows")
         recipe = parse_recipe(document, folder=Path(place), source="benchmark")
         result = train(recipe, output=Path(place) / "model")
         shutil.rmtree(Path(place) / "model")

@@ -10,6 +10,7 @@ will. `--table` prints the Markdown table of what is there: mean and standard de
 """
 
 import argparse
+import json
 import random
 import shutil
 import time
@@ -82,21 +83,39 @@ def cases() -> dict[str, Case]:
     return found
 
 
-def drawn(path: Path, target: Path, *, rows: int, seed: int) -> None:
-    """Write some rows of a file to another, drawn by the seed."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    random.Random(seed).shuffle(lines)  # noqa: S311  what is drawn is no secret
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("\n".join(lines[:rows]) + "\n", encoding="utf-8")
+def limit_rows(document: Mapping[str, Any], rows: int, *, seed: int, folder: Path) -> None:
+    """Let a recipe train on some rows of each file, drawn by the seed, with the labels of all of them.
+
+    Args:
+        document: the recipe, changed in place.
+        rows: of each file; 0 leaves the recipe as it is.
+        seed: of what is drawn.
+        folder: where the rows are written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sources: list[dict[str, Any]] = document["data"]["train"] if rows else []
+    for number, source in enumerate(sources):
+        lines = Path(source["path"]).read_text(encoding="utf-8").splitlines()
+        for task, field in source["fields"].items():
+            document["tasks"][task]["labels"] = _labels(lines, field)
+        random.Random(seed).shuffle(lines)  # noqa: S311  what is drawn is no secret
+        some = folder / f"{number}.jsonl"
+        some.write_text("\n".join(lines[:rows]) + "\n", encoding="utf-8")
+        source["path"] = str(some.resolve())
+
+
+def _labels(lines: Sequence[str], field: str) -> list[str]:
+    """List the labels of a task: a few rows may lack one that dev has."""
+    values = [json.loads(line)[field] for line in lines]
+    return sorted(
+        {label for of in values for label in ([of] if isinstance(of, str) else [span["type"] for span in of])}
+    )
 
 
 def run(case: Case, *, data: Path, folder: Path, encoder: str, seed: int, rows: int) -> dict[str, Any]:
     """Train one recipe; return its scores in percent, and what it took. 0 rows are all."""
     document = {"encoder": {"name": encoder}, "training": {"seed": seed}, **case.tables(data)}
-    for number, source in enumerate(document["data"]["train"] if rows else ()):
-        some = folder / "rows" / f"{number}.jsonl"
-        drawn(Path(source["path"]), some, rows=rows, seed=seed)
-        source["path"] = str(some.resolve())
+    limit_rows(document, rows, seed=seed, folder=folder / "rows")
     recipe = parse_recipe(document, folder=Path.cwd(), source="benchmark")
     output = folder / "model"
     shutil.rmtree(output, ignore_errors=True)
