@@ -26,7 +26,7 @@ path = "train.jsonl"
 path = "dev.jsonl"
 [training]
 epochs = 3
-batch_tokens = 192
+batch_tokens = 96
 checkpoint_steps = 2
 swap_entities = 0.5
 """
@@ -54,7 +54,7 @@ def rows(count: int) -> str:
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "train.jsonl").write_text(rows(120))
+    (tmp_path / "train.jsonl").write_text(rows(60))
     (tmp_path / "dev.jsonl").write_text(rows(12))
     (tmp_path / "recipe.toml").write_text(RECIPE)
     return tmp_path / "recipe.toml"
