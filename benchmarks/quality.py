@@ -4,7 +4,7 @@
         [--rows 2000] [--table]
 
 Every recipe names data and tasks and leaves all else to the defaults. Dev picks the epoch; test is read once a run.
-With `--rows` so many training rows of each data set are drawn by the seed, the same for joint and alone.
+With `--rows` so many training and dev rows of each data set are drawn by the seed, the same for joint and alone.
 Each finished run is a line of `results.jsonl`; runs that are there are passed over, so it can be stopped and started at
 will. `--table` prints the Markdown table of what is there: mean and standard deviation over the seeds.
 """
@@ -84,7 +84,7 @@ def cases() -> dict[str, Case]:
 
 
 def limit_rows(document: Mapping[str, Any], rows: int, *, seed: int, folder: Path) -> None:
-    """Let a recipe train on some rows of each file, drawn by the seed, with the labels of all of them.
+    """Let a recipe train and choose on some rows of each file, drawn by the seed, with the labels of all of them.
 
     Args:
         document: the recipe, changed in place.
@@ -93,15 +93,17 @@ def limit_rows(document: Mapping[str, Any], rows: int, *, seed: int, folder: Pat
         folder: where the rows are written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sources: list[dict[str, Any]] = document["data"]["train"] if rows else []
-    for number, source in enumerate(sources):
-        lines = Path(source["path"]).read_text(encoding="utf-8").splitlines()
-        for task, field in source["fields"].items():
-            document["tasks"][task]["labels"] = _labels(lines, field)
-        random.Random(seed).shuffle(lines)  # noqa: S311  what is drawn is no secret
-        some = folder / f"{number}.jsonl"
-        some.write_text("\n".join(lines[:rows]) + "\n", encoding="utf-8")
-        source["path"] = str(some.resolve())
+    for split in ("train", "dev") if rows else ():
+        sources: list[dict[str, Any]] = document["data"][split]
+        for number, source in enumerate(sources):
+            lines = Path(source["path"]).read_text(encoding="utf-8").splitlines()
+            if split == "train":
+                for task, field in source["fields"].items():
+                    document["tasks"][task]["labels"] = _labels(lines, field)
+            random.Random(seed).shuffle(lines)  # noqa: S311  what is drawn is no secret
+            some = folder / f"{split}-{number}.jsonl"
+            some.write_text("\n".join(lines[:rows]) + "\n", encoding="utf-8")
+            source["path"] = str(some.resolve())
 
 
 def _labels(lines: Sequence[str], field: str) -> list[str]:
@@ -169,7 +171,7 @@ def main() -> None:
     parser.add_argument("--encoder", default="compact", help="hub id, folder or compact")
     parser.add_argument("--only", nargs="*", default=[], choices=cases(), help="names of cases; all when absent")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument("--rows", type=int, default=0, help="training rows of each data set; 0 is all")
+    parser.add_argument("--rows", type=int, default=0, help="training and dev rows of each data set; 0 is all")
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     results = Results(given.output, "case", "encoder", "seed", "rows")

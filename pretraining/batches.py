@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from polyhead.model.compact import FIRST, LAST, MASK, SPECIAL
+from polyhead.model.compact import MASK, SPECIAL
 from polyhead.model.packed.layout import Packing
 from polyhead.spans import Integers
 
 ROW = 128
-"""The most tokens of a row, special ones included."""
+"""The most tokens of a row."""
 
 SHORTEST = 8
 """Rows with fewer tokens of text leave too little to guess from."""
@@ -46,7 +46,7 @@ class Rows:
 
     Args:
         begins: the first token of each.
-        lengths: how many there are, without special ones.
+        lengths: how many there are.
     """
 
     begins: Integers
@@ -96,7 +96,7 @@ def cut(ends: Integers, passages: Integers) -> Rows:
     """
     begins = np.concatenate([[0], ends[:-1]])[passages]
     sizes = ends[passages] - begins
-    pieces = -(-sizes // (ROW - 2))
+    pieces = -(-sizes // ROW)
     of = np.repeat(np.arange(len(passages)), pieces)
     number = np.arange(len(of)) - (np.cumsum(pieces) - pieces)[of]
     first, last = (begins[of] + sizes[of] * which // pieces[of] for which in (number, number + 1))
@@ -111,7 +111,7 @@ class BatchSource:
         tokens: the tokens of the corpus.
         ends: where each passage ends in them; one in 200 is held out.
         vocabulary: how many tokens there are.
-        budget: tokens of a batch, special ones included; a last row may go beyond it.
+        budget: tokens of a batch; a last row may go beyond it.
         seed: decides order and masks.
     """
 
@@ -123,7 +123,7 @@ class BatchSource:
         # Some of every file, wherever it stands.
         self._held_out = unseen.chosen(np.arange(0, len(unseen.begins), -(-len(unseen.begins) // MOST_HELD_OUT) or 1))
         self._ordered: tuple[int, Integers, Integers] | None = None
-        self.steps_per_epoch = max(1, int((self._rows.lengths + 2).sum()) // budget)
+        self.steps_per_epoch = max(1, int(self._rows.lengths.sum()) // budget)
 
     def make(self, step: int) -> MaskedBatch:
         """Make the batch of a step, counted from 0."""
@@ -145,15 +145,15 @@ class BatchSource:
         """Shuffle the rows; return them, and where each batch begins. What fills no batch waits for its next turn."""
         if self._ordered is None or self._ordered[0] != epoch:
             order = self._random(ORDER, epoch).permutation(len(self._rows.begins))
-            sizes = self._rows.lengths[order] + 2
+            sizes = self._rows.lengths[order]
             batch_of = (np.cumsum(sizes) - sizes) // self._budget
             self._ordered = (epoch, order, np.searchsorted(batch_of, np.arange(self.steps_per_epoch + 1)))
         return self._ordered[1:]
 
     def _masked(self, rows: Rows, random: np.random.Generator) -> MaskedBatch:
-        first, last, hidden = (SPECIAL.index(token) for token in (FIRST, LAST, MASK))
-        ids = self._framed(rows, first=first, last=last)
-        real = np.arange(ids.shape[1]) < rows.lengths[:, None] + 2
+        real = np.arange(int(rows.lengths.max())) < rows.lengths[:, None]
+        ids = np.zeros(real.shape, dtype=np.int64)
+        ids[real] = self._tokens[(rows.begins[:, None] + np.arange(real.shape[1]))[real]]
         packing = Packing.of(torch.from_numpy(real))
         if packing is None:
             message = "rows must have tokens"
@@ -167,17 +167,7 @@ class BatchSource:
         targets = packed[places]
         fate = random.random(len(places))
         anything = random.integers(len(SPECIAL), self._vocabulary, len(places))
-        shown = np.where(fate < HIDDEN, hidden, np.where(fate < HIDDEN + SWAPPED, anything, targets))
+        shown = np.where(fate < HIDDEN, SPECIAL.index(MASK), np.where(fate < HIDDEN + SWAPPED, anything, targets))
         ids.ravel()[in_grid[places]] = shown
         tensors = (torch.from_numpy(of) for of in (places, targets - len(SPECIAL)))
         return MaskedBatch(torch.from_numpy(ids), packing, *tensors)
-
-    def _framed(self, rows: Rows, *, first: int, last: int) -> Integers:
-        longest = int(rows.lengths.max())
-        ids = np.zeros((len(rows.begins), longest + 2), dtype=np.int64)
-        columns = np.arange(longest)
-        inside = columns < rows.lengths[:, None]
-        ids[:, 0] = first
-        ids[:, 1:-1][inside] = self._tokens[(rows.begins[:, None] + columns)[inside]]
-        ids[np.arange(len(ids)), rows.lengths + 1] = last
-        return ids

@@ -8,7 +8,7 @@ from typing import Any
 from network import Network
 from tokenizers import Tokenizer
 
-from polyhead.model.compact import FIRST, PADDING, POSITIONS
+from polyhead.model.compact import MASK, PADDING, POSITIONS
 from polyhead.model.encoder import quiet
 from polyhead.model.spelling import fold
 from polyhead.model.tokenizers import write_tokenizer
@@ -61,8 +61,8 @@ def write_encoder(folder: Path, network: Network, tokenizer: Tokenizer, *, card:
     fold(encoder)
     with quiet():
         encoder.cpu().half().save_pretrained(staging)
-    ids = {token: tokenizer.token_to_id(token) for token in (PADDING, FIRST)}
-    text_tokenizer = TextTokenizer(tokenizer, max_tokens=POSITIONS, padding_id=ids[PADDING], filler_id=ids[FIRST])
+    ids = {token: tokenizer.token_to_id(token) for token in (PADDING, MASK)}
+    text_tokenizer = TextTokenizer(tokenizer, max_tokens=POSITIONS, padding_id=ids[PADDING], filler_id=ids[MASK])
     write_tokenizer(text_tokenizer, staging)
     (staging / "README.md").write_text(card, encoding="utf-8")
     fsync_tree(staging)

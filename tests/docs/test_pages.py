@@ -139,9 +139,9 @@ def test_the_page_of_defaults_tells_the_defaults(column: int, encoder: str, widt
     lines = [line.strip("| ").split(" | ") for line in page("docs/defaults.md").splitlines() if line.startswith("| ")]
     told = {cells[0].strip("`"): cells[min(column, len(cells) - 1)] for cells in lines[1:]}
     for steps in (1, 10, 100, 2000):
-        settings = resolve(TrainingSettings(), EncoderSettings(name=encoder), tokens=10**9, width=width)
+        settings = resolve(TrainingSettings(), EncoderSettings(name=encoder), tokens=[10**9], width=width)
         few = resolve(
-            TrainingSettings(), EncoderSettings(name=encoder), tokens=steps * settings.batch_tokens, width=width
+            TrainingSettings(), EncoderSettings(name=encoder), tokens=[steps * settings.batch_tokens], width=width
         )
         numbers = told["epochs, for `s` batches in a pass"] if column < 3 else "20 · s^-0.35, from 3 to 10"
         factor, power, least, most = map(float, re.findall(r"-?\d+\.?\d*", numbers))

@@ -36,7 +36,7 @@ def test_rows_hold_every_token_of_a_passage_once_and_of_no_other(ends: Integers)
     rows = cut(ends, np.array([0, 3, 4]))
     covered = np.concatenate([np.arange(b, b + n) for b, n in zip(rows.begins, rows.lengths, strict=True)])
     assert covered.tolist() == [*range(ends[0]), *range(ends[2], ends[4])]
-    assert rows.lengths.max() <= ROW - 2
+    assert rows.lengths.max() <= ROW
     borders = {0, *ends.tolist()}
     inside = [borders & set(range(b + 1, b + n)) for b, n in zip(rows.begins, rows.lengths, strict=True)]
     assert not any(inside)
@@ -83,7 +83,7 @@ def test_an_epoch_meets_a_row_at_most_once_and_never_one_that_is_held_out(ends: 
 def test_about_a_fifth_is_to_be_guessed_and_most_of_that_is_hidden(tokens: NDArray[np.uint16], ends: Integers) -> None:
     batches = source(tokens, ends)
     made = [batches.make(step) for step in range(60)]
-    ordinary = sum(int(of.packing.lengths.sum()) - 2 * len(of.ids) for of in made)
+    ordinary = sum(int(of.packing.lengths.sum()) for of in made)
     shown = torch.cat([of.packing.pack(of.ids)[of.places] for of in made])
     targets = torch.cat([of.targets for of in made]) + len(SPECIAL)
     assert len(targets) / ordinary == pytest.approx(0.2, abs=0.01)

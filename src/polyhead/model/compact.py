@@ -19,7 +19,7 @@ COMPACT = "compact"
 
 WIDTH, LAYERS, VOCABULARY, POSITIONS = 256, 3, 8000, 512
 HEAD_WIDTH = 64
-PADDING, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PADDING, UNKNOWN, SEPARATOR, MASK = SPECIAL = ("[PAD]", "[UNK]", "[SEP]", "[MASK]")
 WORD = r"[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}]"
 """A run of letters, a run of digits, or one other visible character."""
 
@@ -62,7 +62,7 @@ def build_compact(
         tokenizer,
         max_tokens=min(max_tokens, POSITIONS),
         padding_id=vocabulary[PADDING],
-        filler_id=vocabulary[FIRST],
+        filler_id=vocabulary[MASK],
         overlap=overlap,
     )
     return LoadedEncoder(module.eval(), text_tokenizer, WIDTH)
@@ -114,9 +114,10 @@ def train_tokenizer(texts: Iterable[str], *, size: int = VOCABULARY) -> Tokenize
     tokenizer = Tokenizer(models.WordPiece(learner.get_vocab(), unk_token=UNKNOWN, max_input_chars_per_word=100))
     tokenizer.add_special_tokens(list(SPECIAL))
     tokenizer.pre_tokenizer = splitter
-    ends = [(token, tokenizer.token_to_id(token)) for token in (FIRST, LAST)]
+    # Tokens around a text would be a sixth of a short one, and distances tell a text's ends as well.
+    between = [(SEPARATOR, tokenizer.token_to_id(SEPARATOR))]
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{FIRST} $A {LAST}", pair=f"{FIRST} $A {LAST} $B:1 {LAST}:1", special_tokens=ends
+        single="$A", pair=f"$A {SEPARATOR} $B:1", special_tokens=between
     )
     return tokenizer
 

@@ -1,6 +1,7 @@
 """What the recipe leaves open: settings that depend on the encoder and on how much there is to learn from."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyhead.model.compact import COMPACT
@@ -46,14 +47,14 @@ class Settings:
 
 
 def resolve(
-    training: TrainingSettings, encoder: EncoderSettings, *, tokens: int, width: int, few: bool = False
+    training: TrainingSettings, encoder: EncoderSettings, *, tokens: Sequence[int], width: int, few: bool = False
 ) -> Settings:
     """Fill in what the recipe leaves open.
 
     Args:
         training: the recipe's settings.
         encoder: what is trained; `compact` begins with random weights, so it learns faster and needs more passes.
-        tokens: tokens of one pass over the training rows.
+        tokens: for each task, tokens of one pass over the training rows that are labelled for it.
         width: width of the encoder's states.
         few: whether there are too few rows to fine-tune on.
     """
@@ -62,7 +63,11 @@ def resolve(
     rate = training.learning_rate or (1.5e-3 if compact else 2e-5 if width >= WIDE else 5e-5)
     head_rate = training.head_learning_rate or (rate if compact else 1e-3)
     swap = training.swap_entities if training.swap_entities is not None else (0.3 if compact else 0.0)
-    epochs = training.epochs or training.max_steps or _epochs(math.ceil(tokens / batch_tokens), compact=compact)
+    epochs = (
+        training.epochs
+        or training.max_steps
+        or _epochs([math.ceil(of / batch_tokens) for of in tokens], compact=compact)
+    )
     return Settings(
         epochs=epochs,
         max_steps=training.max_steps,
@@ -80,7 +85,19 @@ def resolve(
     )
 
 
-def _epochs(steps: int, *, compact: bool) -> int:
+def _epochs(batches: Sequence[int], *, compact: bool) -> int:
+    """Choose so many passes that all tasks together have the steps that each would have alone.
+
+    Args:
+        batches: of one pass, for each task.
+        compact: whether the encoder begins with nothing.
+    """
+    counts = [max(1, count) for count in batches]
+    steps = sum(count * _passes(count, compact=compact) for count in counts)
+    return round(steps / sum(counts))
+
+
+def _passes(batches: int, *, compact: bool) -> int:
     """Choose fewer passes where a pass has more steps: small data need more of them, but not in proportion."""
-    most, least, at_one_step, power = (40, 3, 465.0, 0.62) if compact else (10, 3, 20.0, 0.35)
-    return max(least, min(most, round(at_one_step * max(1, steps) ** -power)))
+    most, least, at_one_step, power = (40, 3, 320.0, 0.62) if compact else (10, 3, 20.0, 0.35)
+    return max(least, min(most, round(at_one_step * batches**-power)))

@@ -164,7 +164,7 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel, *, few: bool) ->
     seed = recipe.training.seed
     names = [name for name, task in data.tasks.items() if task.weight > 0]
     labelled = data.train.labelled[:, [list(data.tasks).index(name) for name in names]]
-    tokens = int(lengths[labelled.any(axis=1)].sum())
+    tokens = (lengths @ labelled).tolist()
     settings = resolve(recipe.training, recipe.encoder, tokens=tokens, width=model.width, few=few)
     swapper = None
     if settings.swap_entities:

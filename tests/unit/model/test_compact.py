@@ -94,7 +94,7 @@ def test_the_order_of_the_texts_does_not_matter() -> None:
 
 def test_special_tokens_come_first_and_frequent_words_are_whole() -> None:
     vocabulary = train_tokenizer(CORPUS * 3).get_vocab()
-    assert [token for token, number in sorted(vocabulary.items(), key=lambda item: item[1])[:5]] == list(SPECIAL)
+    assert sorted(vocabulary, key=vocabulary.__getitem__)[: len(SPECIAL)] == list(SPECIAL)
     assert {"visitors", "park", "million"} <= set(vocabulary)
 
 
@@ -103,9 +103,17 @@ def test_what_a_keyboard_can_type_is_never_unknown(text: str) -> None:
     assert "[UNK]" not in train_tokenizer(CORPUS).encode(text).tokens
 
 
+def test_nothing_stands_around_a_text_and_one_token_between_two(compact: LoadedEncoder) -> None:
+    tokenizer = train_tokenizer(CORPUS * 3)
+    assert tokenizer.encode("park visitors").tokens == ["park", "visitors"]
+    assert tokenizer.encode("park", "visitors").tokens == ["park", "[SEP]", "visitors"]
+    (empty,) = compact.tokenizer.tokenize([""])
+    assert empty.ids.tolist() == [SPECIAL.index("[MASK]")]
+
+
 def test_no_texts_at_all_still_give_a_tokenizer() -> None:
     loaded = build_compact((), 0)
-    assert [len(state) for state in states(loaded, ["", "abc"])] == [2, 5]
+    assert [len(state) for state in states(loaded, ["", "abc"])] == [1, 3]
 
 
 def test_words_keep_their_places_in_the_text(compact: LoadedEncoder) -> None:

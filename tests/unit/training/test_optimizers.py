@@ -37,7 +37,7 @@ def test_each_layer_learns_more_slowly_than_the_one_above_it(bert_folder: Path) 
         projection=None,
     )
     training = TrainingSettings(learning_rate=1.0, head_learning_rate=5.0, layer_decay=0.5)
-    settings = resolve(training, EncoderSettings(name="x"), tokens=1, width=32)
+    settings = resolve(training, EncoderSettings(name="x"), tokens=[1], width=32)
     peaks = {
         id(weight): group["peak"]
         for group in build_optimizer(model, settings).param_groups
