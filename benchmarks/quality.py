@@ -83,27 +83,33 @@ def cases() -> dict[str, Case]:
     return found
 
 
-def limit_rows(document: Mapping[str, Any], rows: int, *, seed: int, folder: Path) -> None:
-    """Let a recipe train and choose on some rows of each file, drawn by the seed, with the labels of all of them.
+def limit_rows(
+    document: Mapping[str, Any], rows: int, *, seed: int, folder: Path, splits: Sequence[str] = ("train",)
+) -> None:
+    """Let a recipe read some rows of each file, drawn by the seed, with the labels of all training rows.
 
     Args:
         document: the recipe, changed in place.
         rows: of each file; 0 leaves the recipe as it is.
         seed: of what is drawn.
         folder: where the rows are written.
+        splits: which files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for split in ("train", "dev") if rows else ():
-        sources: list[dict[str, Any]] = document["data"][split]
-        for number, source in enumerate(sources):
-            lines = Path(source["path"]).read_text(encoding="utf-8").splitlines()
-            if split == "train":
-                for task, field in source["fields"].items():
-                    document["tasks"][task]["labels"] = _labels(lines, field)
+    for source in document["data"]["train"] if rows else ():
+        for task, field in source["fields"].items():
+            document["tasks"][task]["labels"] = _labels(_lines(source), field)
+    for split in splits if rows else ():
+        for number, source in enumerate(document["data"][split]):
+            lines = _lines(source)
             random.Random(seed).shuffle(lines)  # noqa: S311  what is drawn is no secret
             some = folder / f"{split}-{number}.jsonl"
             some.write_text("\n".join(lines[:rows]) + "\n", encoding="utf-8")
             source["path"] = str(some.resolve())
+
+
+def _lines(source: Mapping[str, Any]) -> list[str]:
+    return Path(source["path"]).read_text(encoding="utf-8").splitlines()
 
 
 def _labels(lines: Sequence[str], field: str) -> list[str]:
@@ -117,7 +123,7 @@ def _labels(lines: Sequence[str], field: str) -> list[str]:
 def run(case: Case, *, data: Path, folder: Path, encoder: str, seed: int, rows: int) -> dict[str, Any]:
     """Train one recipe; return its scores in percent, and what it took. 0 rows are all."""
     document = {"encoder": {"name": encoder}, "training": {"seed": seed}, **case.tables(data)}
-    limit_rows(document, rows, seed=seed, folder=folder / "rows")
+    limit_rows(document, rows, seed=seed, folder=folder / "rows", splits=("train", "dev"))
     recipe = parse_recipe(document, folder=Path.cwd(), source="benchmark")
     output = folder / "model"
     shutil.rmtree(output, ignore_errors=True)

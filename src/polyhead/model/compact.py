@@ -114,7 +114,7 @@ def train_tokenizer(texts: Iterable[str], *, size: int = VOCABULARY) -> Tokenize
     tokenizer = Tokenizer(models.WordPiece(learner.get_vocab(), unk_token=UNKNOWN, max_input_chars_per_word=100))
     tokenizer.add_special_tokens(list(SPECIAL))
     tokenizer.pre_tokenizer = splitter
-    # Tokens around a text would be a sixth of a short one, and distances tell a text's ends as well.
+    # Tokens around a text would be a sixth of a short one, and cost as much time as words do.
     between = [(SEPARATOR, tokenizer.token_to_id(SEPARATOR))]
     tokenizer.post_processor = processors.TemplateProcessing(
         single="$A", pair=f"$A {SEPARATOR} $B:1", special_tokens=between
