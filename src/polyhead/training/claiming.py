@@ -41,6 +41,6 @@ def claimed(folder: Path, *, resume: bool) -> Generator[None]:
     finally:
         lock.release()
         (folder / LOCK).unlink(missing_ok=True)
-        # A run that failed before it saved anything leaves nothing behind.
-        if not existed and not any(folder.iterdir()):
+        # A run that failed before it saved anything leaves nothing behind, even where its folder was removed meanwhile.
+        if not existed and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
