@@ -1,6 +1,6 @@
 """The manifest of a model folder: what the model answers, how its text becomes tokens, and a hash of every file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -35,6 +35,7 @@ class Manifest:
         filler_id: the token that stands for a text without tokens.
         versions: of the packages that wrote the folder.
         sharing: what the tasks share of the encoder.
+        ngrams: names of the tasks that have a linear model of n-grams beside their heads.
         files: SHA-256 of each file, by its path in the folder.
         exports: what was measured when graphs were exported, by the word for their engine.
     """
@@ -49,6 +50,7 @@ class Manifest:
     filler_id: int
     versions: Mapping[str, str]
     sharing: Sharing = field(default_factory=Hard)
+    ngrams: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     exports: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -74,6 +76,7 @@ class Manifest:
             "padding_id": self.padding_id,
             "filler_id": self.filler_id,
             "sharing": plain(self.sharing),
+            "ngrams": list(self.ngrams),
             "encoder_sha256": self.encoder_sha256,
             "versions": dict(self.versions),
             "files": dict(self.files),
@@ -104,6 +107,7 @@ class Manifest:
                 filler_id=_typed(document["filler_id"], int),
                 versions=dict(document["versions"]),
                 sharing=_sharing(document.get("sharing", {"kind": "hard"})),
+                ngrams=_known(document.get("ngrams", ()), document["tasks"]),
                 files={_inside(name): _typed(sha256, str) for name, sha256 in document["files"].items()},
                 exports=dict(document.get("exports", {})),
             )
@@ -137,6 +141,14 @@ def _task(record: Mapping[str, Any]) -> Task:
         message = f"a task of kind {task.kind!r} without outputs"
         raise ValueError(message)
     return task
+
+
+def _known(names: Sequence[Any], tasks: Mapping[str, Any]) -> tuple[str, ...]:
+    unknown = [name for name in names if name not in tasks]
+    if unknown:
+        message = f"n-grams of {unknown[0]!r}, which is no task"
+        raise ValueError(message)
+    return tuple(names)
 
 
 def _sharing(record: Mapping[str, Any]) -> Sharing:

@@ -73,6 +73,8 @@ class TrainingSettings:
             includes the embeddings. When absent, nothing does but where a few rows are all there is.
         linear_probe: whether heads that read the sentence embedding begin where a regression on it ends; not for
             `compact`, whose embeddings say nothing before it has learned.
+        ngrams: whether heads about whole texts weigh in a linear model of n-grams once training is over; for `compact`
+            alone, and where there are dev rows, which tell how much it counts.
         ema_decay: decay at each step of the running average of the weights that is evaluated and kept; 0 is none.
         layer_decay: factor of the learning rate from each layer of the encoder to the one below it.
         log_conflicts: whether the cosines between the gradients of the tasks are logged.
@@ -98,6 +100,7 @@ class TrainingSettings:
     precision: Literal["float32", "bfloat16"] = "float32"
     freeze: Annotated[str | int | None, PlainValidator(freezing)] = None
     linear_probe: bool = True
+    ngrams: bool = True
     ema_decay: Annotated[float, Ge(0), Lt(1)] | None = None
     layer_decay: Annotated[float, Gt(0), Le(1)] = 1.0
     log_conflicts: bool = False

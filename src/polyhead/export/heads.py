@@ -8,6 +8,7 @@ from torch import nn
 
 from polyhead.export import layers
 from polyhead.export.graph import Graph
+from polyhead.export.ngrams import ngram_logits
 from polyhead.export.readers import read_by
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.pooling import AttentionPooling
@@ -58,6 +59,7 @@ def append_outputs(graph: Graph, model: MultiTaskModel, states: Mapping[str, str
     embedding = embeddings[states[""]]
     if embedding is None:
         return False
+    said = {} if model.ngrams is None else ngram_logits(graph, model.ngrams)
     shapes: dict[str, list[str | int]] = {"text": ["batch"], "words": ["batch", "tokens"]}
     for name, task in model.tasks.items():
         if not isinstance(task, HeadTask):
@@ -68,6 +70,8 @@ def append_outputs(graph: Graph, model: MultiTaskModel, states: Mapping[str, str
         logits = layered(graph, read, model.head(name), name=f"heads.{name}")
         if logits is None:
             return False
+        if name in said:
+            logits = graph.add("Add", logits, graph.add("Slice", said[name], graph.integers(0), end, graph.integers(0)))
         graph.output(logits, logits_name(name), [*shapes[task.level], task.head_outputs])
     graph.output(states[""], TOKEN_STATES, ["batch", "tokens", model.width])
     graph.output(embedding, EMBEDDING, ["batch", model.embedding_width])

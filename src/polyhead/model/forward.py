@@ -53,6 +53,9 @@ def forward(model: "MultiTaskModel", batch: Mapping[str, Tensor], names: Sequenc
             key = id(own)
             read = pooled[key] = pooled[key] if key in pooled else model.pool(own.padded, mask)
         logits[name] = own.through(head) if read is None else head(read)
+    if model.ngrams is not None and not model.ngrams.outputs.keys().isdisjoint(names):
+        said = model.ngrams(batch["input_ids"], mask)
+        logits |= {name: of + said[name].to(of.dtype) for name, of in logits.items() if name in said}
     if plain is None:
         first = states[names[0]]
         return Found(logits, first.padded.new_zeros((mask.shape[0], 0)), first)

@@ -13,6 +13,7 @@ from polyhead.model.compact import COMPACT, build_compact
 from polyhead.model.encoder import load_encoder, state_width
 from polyhead.model.forward import count_passes, forward, head_levels, takes_types, token_types
 from polyhead.model.heads import build_head
+from polyhead.model.ngrams import BagOfNgrams, bag_for
 from polyhead.model.outputs import Outputs
 from polyhead.model.packed.states import TokenStates, encode
 from polyhead.model.pooling import build_pooling
@@ -72,6 +73,7 @@ class MultiTaskModel(nn.Module):
                 if isinstance(task, HeadTask)
             }
         )
+        self.ngrams: BagOfNgrams | None = None
 
     @classmethod
     def build(cls, recipe: "Recipe", *, tasks: Mapping[str, Task], texts: Iterable[str]) -> Self:
@@ -121,6 +123,7 @@ class MultiTaskModel(nn.Module):
                 projection=manifest.projection,
                 sharing=manifest.sharing,
             )
+            model.ngrams = bag_for(manifest.tasks, manifest.ngrams, vocabulary=saved.tokenizer.vocabulary_size)
         saved.fill(model)
         return model.eval()
 
@@ -230,10 +233,8 @@ class MultiTaskModel(nn.Module):
     def _asked(self, tasks: Sequence[str] | None) -> list[str]:
         for name in tasks or ():
             if name not in self.tasks:
-                known = ", ".join(map(repr, self.tasks))
-                message = (
-                    f"`tasks` must name tasks of the model: {known}. Found {name!r}{did_you_mean(name, self.tasks)}"
-                )
+                rule = f"`tasks` must name tasks of the model: {', '.join(map(repr, self.tasks))}"
+                message = f"{rule}. Found {name!r}{did_you_mean(name, self.tasks)}"
                 raise UsageError(message)
         names = self.tasks if tasks is None else tasks
         return [name for name in names if _head_name(name) in self.heads]

@@ -170,6 +170,7 @@ def _manifest_of(model: "MultiTaskModel") -> Manifest:
         padding_id=tokenizer.padding_id,
         filler_id=tokenizer.filler_id,
         sharing=model.sharing,
+        ngrams=() if model.ngrams is None else tuple(model.ngrams.outputs),
         versions={"polyhead": __version__, **{name: _version(name) for name in RECORDED_PACKAGES}},
     )
 

@@ -39,11 +39,11 @@ class SpelledEmbedding(nn.Embedding):
         self, tokens: Sequence[str], width: int, *, special: int, padding_id: int, mask_id: int, dropped: float
     ) -> None:
         super().__init__(len(tokens), width, padding_idx=padding_id)
-        features = [[] if number < special else sorted(set(_features(token))) for number, token in enumerate(tokens)]
-        counts = Counter(chain.from_iterable(features))
+        spelled = [[] if number < special else sorted(set(features(token))) for number, token in enumerate(tokens)]
+        counts = Counter(chain.from_iterable(spelled))
         # What only one token has says nothing that the token's own row does not.
         numbers = {feature: number for number, feature in enumerate(sorted(f for f, n in counts.items() if n > 1))}
-        kept = [[numbers[feature] for feature in of if feature in numbers] for of in features]
+        kept = [[numbers[feature] for feature in of if feature in numbers] for of in spelled]
         sizes = torch.tensor([len(of) for of in kept])
         self.features = nn.Parameter(torch.empty(len(numbers), width))
         # Derived from the vocabulary alone, so no part of the state that is saved.
@@ -91,6 +91,21 @@ class SpelledEmbedding(nn.Embedding):
         return ids.masked_fill(dropped, self._mask_id)
 
 
+def features(token: str) -> Iterator[str]:
+    """List how a token is spelled: its character n-grams, lowercased form, shape, length, and whether it continues."""
+    continues = token.startswith(CONTINUATION)
+    word = token.removeprefix(CONTINUATION)
+    lowered = word.lower()
+    framed = f"{'#' if continues else '<'}{lowered}>"
+    for length in LENGTHS:
+        for begin in range(len(framed) - length + 1):
+            yield f"gram {framed[begin : begin + length]}"
+    yield f"word {lowered}"
+    yield f"shape {_shape(word)}"
+    yield f"continues {continues}"
+    yield f"length {min(len(word), LONGEST_LENGTH_FEATURE)}"
+
+
 def fold(module: PreTrainedModel) -> None:
     """Turn trained spelling into the plain table that stock transformers knows; answers stay the same."""
     embedding = module.get_input_embeddings()
@@ -108,20 +123,6 @@ def plain_state(module: PreTrainedModel) -> dict[str, Tensor]:
         del state[f"{name}.features"]
         state[f"{name}.weight"] = embedding.table()
     return state
-
-
-def _features(token: str) -> Iterator[str]:
-    continues = token.startswith(CONTINUATION)
-    word = token.removeprefix(CONTINUATION)
-    lowered = word.lower()
-    framed = f"{'#' if continues else '<'}{lowered}>"
-    for length in LENGTHS:
-        for begin in range(len(framed) - length + 1):
-            yield f"gram {framed[begin : begin + length]}"
-    yield f"word {lowered}"
-    yield f"shape {_shape(word)}"
-    yield f"continues {continues}"
-    yield f"length {min(len(word), LONGEST_LENGTH_FEATURE)}"
 
 
 def _shape(word: str) -> str:

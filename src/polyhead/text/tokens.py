@@ -65,6 +65,11 @@ class TextTokenizer:
         """Count the tokens, added ones included."""
         return self._tokenizer.get_vocab_size()
 
+    def tokens(self) -> list[str]:
+        """List the tokens in the order of their ids."""
+        vocabulary = self._tokenizer.get_vocab()
+        return sorted(vocabulary, key=vocabulary.__getitem__)
+
     @cached_property
     def separator_id(self) -> int | None:
         """Return the token that ends a first text, if what follows it is of the second token type."""

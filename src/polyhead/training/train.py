@@ -20,14 +20,13 @@ from polyhead.errors import UsageError
 from polyhead.manifest import MANIFEST
 from polyhead.model.compact import COMPACT
 from polyhead.model.multitask import MultiTaskModel
-from polyhead.model.spelling import fold
 from polyhead.recipe import Recipe, recipe_to_toml
 from polyhead.training.card import model_card
 from polyhead.training.checkpoints import Checkpoint, CheckpointStore
 from polyhead.training.claiming import claimed
 from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.defaults import resolve
-from polyhead.training.evaluation import evaluate, tuned_tasks
+from polyhead.training.evaluation import evaluate
 from polyhead.training.few_rows import NOTE, too_few, trained
 from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
@@ -39,6 +38,7 @@ from polyhead.training.plan import Plan
 from polyhead.training.preparation import aligned, prepared, texts_of
 from polyhead.training.probing import probe, rows_to_probe
 from polyhead.training.progress import Progress, Silent
+from polyhead.training.settling import settle
 from polyhead.training.steps import BatchMaker
 
 CHECKPOINTS, METRICS, HISTORY = "checkpoints", "metrics.json", "history.json"
@@ -130,7 +130,7 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
         with interruptible() as interruption, progress:
             loop.run(interruption, score_first=bool(fitted))
         loop.load_best()
-    _settle(loop, model, data)
+    settle(model, recipe, data, progress)
     accelerator.end_training()
     result = _result(loop, data, folder)
     if accelerator.is_main_process:
@@ -138,15 +138,6 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
         store.remove()
     accelerator.wait_for_everyone()
     return result
-
-
-def _settle(loop: Loop, model: MultiTaskModel, data: Dataset) -> None:
-    """Bring the model into the form that it has in use."""
-    for encoder in model.encoders().values():
-        fold(encoder)
-    model.remembered = None
-    if data.dev is not None:
-        model.tasks = tuned_tasks(loop.predictor(), data.dev)
 
 
 def _accelerator(recipe: Recipe, folder: Path) -> Accelerator:
