@@ -96,8 +96,9 @@ class Manifest:
         """
         try:
             _check_version(document, where)
+            tasks = {name: _task(record) for name, record in document["tasks"].items()}
             return cls(
-                tasks={name: _task(record) for name, record in document["tasks"].items()},
+                tasks=tasks,
                 pooling=_typed(document["pooling"], str),
                 projection=None if document["projection"] is None else _typed(document["projection"], int),
                 width=_typed(document["width"], int),
@@ -107,7 +108,7 @@ class Manifest:
                 filler_id=_typed(document["filler_id"], int),
                 versions=dict(document["versions"]),
                 sharing=_sharing(document.get("sharing", {"kind": "hard"})),
-                ngrams=_known(document.get("ngrams", ()), document["tasks"]),
+                ngrams=_about_texts(document.get("ngrams", ()), tasks),
                 files={_inside(name): _typed(sha256, str) for name, sha256 in document["files"].items()},
                 exports=dict(document.get("exports", {})),
             )
@@ -143,11 +144,11 @@ def _task(record: Mapping[str, Any]) -> Task:
     return task
 
 
-def _known(names: Sequence[Any], tasks: Mapping[str, Any]) -> tuple[str, ...]:
-    unknown = [name for name in names if name not in tasks]
-    if unknown:
-        message = f"n-grams of {unknown[0]!r}, which is no task"
-        raise ValueError(message)
+def _about_texts(names: Sequence[Any], tasks: Mapping[str, Task]) -> tuple[str, ...]:
+    for name in names:
+        if name not in tasks or tasks[name].level != "text":
+            message = f"n-grams of {name!r}, which is no task about texts"
+            raise ValueError(message)
     return tuple(names)
 
 

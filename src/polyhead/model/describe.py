@@ -14,6 +14,7 @@ from polyhead.model.encoder import load_configuration, position_limit, without_p
 from polyhead.model.forward import count_passes, head_levels
 from polyhead.model.heads import build_head
 from polyhead.model.multitask import MultiTaskModel
+from polyhead.model.ngrams import BagOfNgrams, bag_for, takes_ngrams
 from polyhead.model.pooling import build_pooling
 from polyhead.model.sources import locate
 from polyhead.model.spelling import fold
@@ -35,8 +36,8 @@ class TaskDescription:
         kind: of the task.
         level: `text` or `words`, what it judges.
         labels: how many there are; none for tasks without labels.
-        head: its layers, such as `Dropout(0.1), Linear(768, 9)`.
-        parameters: of its head.
+        head: its layers, such as `Dropout(0.1), Linear(768, 9)`, and the n-grams beside them.
+        parameters: of its head, n-grams included.
     """
 
     name: str
@@ -103,6 +104,7 @@ class _Shape:
     projection: int | None
     max_tokens: int
     sharing: Sharing
+    ngrams: BagOfNgrams | None
 
 
 def describe_model(model: MultiTaskModel) -> Description:
@@ -113,6 +115,7 @@ def describe_model(model: MultiTaskModel) -> Description:
         projection=None if model.projection is None else model.projection.out_features,
         max_tokens=model.tokenizer.max_tokens,
         sharing=model.sharing,
+        ngrams=model.ngrams,
     )
     return _describe(model.encoder, model.tasks, shape=shape, branches=model.branches)
 
@@ -135,15 +138,19 @@ def describe_recipe(recipe: "Recipe", *, tasks: Mapping[str, Task], texts: Itera
         fold(encoder)
     else:
         encoder = _without_weights(locate(settings.name, start=recipe.folder))
+    weighed = settings.name == COMPACT and recipe.training.ngrams and bool(recipe.data.dev)
+    names = [name for name, task in tasks.items() if weighed and takes_ngrams(task)]
+    with torch.device("meta"):
+        branches = recipe.sharing.attach(encoder, head_levels(tasks), width=encoder.config.hidden_size)
+        ngrams = bag_for(tasks, names, vocabulary=encoder.config.vocab_size)
     shape = _Shape(
         width=encoder.config.hidden_size,
         pooling=settings.pooling,
         projection=settings.projection,
         max_tokens=min(settings.max_tokens, position_limit(encoder)),
         sharing=recipe.sharing,
+        ngrams=ngrams,
     )
-    with torch.device("meta"):
-        branches = recipe.sharing.attach(encoder, head_levels(tasks), width=shape.width)
     return _describe(encoder, tasks, shape=shape, branches=branches)
 
 
@@ -159,7 +166,9 @@ def _describe(encoder: PreTrainedModel, tasks: Mapping[str, Task], *, shape: _Sh
     widths = {"text": embedding_width if shape.sharing.pools else width, "words": width}
     with torch.device("meta"):
         beside = [build_pooling(shape.pooling, width), *([nn.Linear(width, projection)] if projection else [])]
-        described = tuple(_describe_task(name, task, widths[task.level]) for name, task in tasks.items())
+        described = tuple(
+            _describe_task(name, task, widths[task.level], ngrams=shape.ngrams) for name, task in tasks.items()
+        )
     plain = sum(weight.numel() for name, weight in encoder.named_parameters() if MARK not in name)
     return Description(
         encoder=type(encoder).__name__,
@@ -175,11 +184,14 @@ def _describe(encoder: PreTrainedModel, tasks: Mapping[str, Task], *, shape: _Sh
     )
 
 
-def _describe_task(name: str, task: Task, width: int) -> TaskDescription:
+def _describe_task(name: str, task: Task, width: int, *, ngrams: BagOfNgrams | None) -> TaskDescription:
     head = build_head(task, width) if isinstance(task, HeadTask) else nn.Sequential()
     labels = len(task.known_labels) if isinstance(task, LabelledTask) else None
     layers = ", ".join(map(_layer, head))
-    return TaskDescription(name, task.kind, task.level, labels, layers, _count(head))
+    if ngrams is None or name not in ngrams.outputs:
+        return TaskDescription(name, task.kind, task.level, labels, layers, _count(head))
+    parameters = _count(head) + ngrams.rows * ngrams.outputs[name]
+    return TaskDescription(name, task.kind, task.level, labels, f"{layers} + n-grams", parameters)
 
 
 def _layer(layer: nn.Module) -> str:

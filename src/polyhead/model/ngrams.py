@@ -61,11 +61,21 @@ class BagOfNgrams(nn.Module):
         logits = logits + _summed(self.pairs, self.pair_squares, pairs, both) + self.bias
         return dict(zip(self.outputs, logits.split(list(self.outputs.values()), dim=1), strict=True))
 
+    @property
+    def rows(self) -> int:
+        """Count the numbers behind one logit: of tokens, of pairs, and the bias."""
+        return len(self.tokens) + len(self.pairs) + 1
+
     def columns(self, task: str) -> slice:
         """Tell which columns of the tables belong to a task."""
         names = list(self.outputs)
         begin = sum(self.outputs[name] for name in names[: names.index(task)])
         return slice(begin, begin + self.outputs[task])
+
+
+def takes_ngrams(task: Task) -> bool:
+    """Tell whether n-grams can answer a task: one about whole texts, with nothing but logits in its head."""
+    return isinstance(task, HeadTask) and task.level == "text" and task.weight > 0 and not task.parameters
 
 
 def bag_for(tasks: Mapping[str, Task], names: Sequence[str], *, vocabulary: int) -> BagOfNgrams | None:

@@ -39,7 +39,7 @@ class SpelledEmbedding(nn.Embedding):
         self, tokens: Sequence[str], width: int, *, special: int, padding_id: int, mask_id: int, dropped: float
     ) -> None:
         super().__init__(len(tokens), width, padding_idx=padding_id)
-        spelled = [[] if number < special else sorted(set(features(token))) for number, token in enumerate(tokens)]
+        spelled = [[] if number < special else sorted(set(_features(token))) for number, token in enumerate(tokens)]
         counts = Counter(chain.from_iterable(spelled))
         # What only one token has says nothing that the token's own row does not.
         numbers = {feature: number for number, feature in enumerate(sorted(f for f, n in counts.items() if n > 1))}
@@ -91,19 +91,14 @@ class SpelledEmbedding(nn.Embedding):
         return ids.masked_fill(dropped, self._mask_id)
 
 
-def features(token: str) -> Iterator[str]:
-    """List how a token is spelled: its character n-grams, lowercased form, shape, length, and whether it continues."""
-    continues = token.startswith(CONTINUATION)
-    word = token.removeprefix(CONTINUATION)
-    lowered = word.lower()
-    framed = f"{'#' if continues else '<'}{lowered}>"
+def spelling(token: str) -> Iterator[str]:
+    """List what is spelled alike in alike tokens: character n-grams and the lowercased form."""
+    word = token.removeprefix(CONTINUATION).lower()
+    framed = f"{'#' if token.startswith(CONTINUATION) else '<'}{word}>"
     for length in LENGTHS:
         for begin in range(len(framed) - length + 1):
             yield f"gram {framed[begin : begin + length]}"
-    yield f"word {lowered}"
-    yield f"shape {_shape(word)}"
-    yield f"continues {continues}"
-    yield f"length {min(len(word), LONGEST_LENGTH_FEATURE)}"
+    yield f"word {word}"
 
 
 def fold(module: PreTrainedModel) -> None:
@@ -123,6 +118,14 @@ def plain_state(module: PreTrainedModel) -> dict[str, Tensor]:
         del state[f"{name}.features"]
         state[f"{name}.weight"] = embedding.table()
     return state
+
+
+def _features(token: str) -> Iterator[str]:
+    word = token.removeprefix(CONTINUATION)
+    yield from spelling(token)
+    yield f"shape {_shape(word)}"
+    yield f"continues {token.startswith(CONTINUATION)}"
+    yield f"length {min(len(word), LONGEST_LENGTH_FEATURE)}"
 
 
 def _shape(word: str) -> str:

@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from polyhead.model.ngrams import PAIRS, BagOfNgrams, pair_of
-from polyhead.model.spelling import features
+from polyhead.model.spelling import spelling
 from polyhead.spans import Integers
 from polyhead.tasks.base import HeadTask
 from polyhead.training.steps import Labelled
 
-PENALTY = 0.1
-"""Weight of half the sum of the squared weights beside the sum of the losses; scikit-learn's `C = 10` is the same."""
+PENALTY = 0.05
+"""Weight of half the sum of the squared weights beside the sum of the losses; scikit-learn's `C = 20` is the same."""
 
 ROUNDS, REMEMBERED = 100, 10
 """Iterations of L-BFGS, and how many of them it remembers: each takes twice the memory of the weights."""
@@ -138,7 +138,7 @@ class _Spelling:
 
     @classmethod
     def of(cls, tokens: Sequence[str], counts: Tensor, *, texts: int) -> Self:
-        named = [sorted(set(features(token))) for token in tokens]
+        named = [sorted(set(spelling(token))) for token in tokens]
         numbers = {name: number for number, name in enumerate(sorted(set(chain.from_iterable(named))))}
         sizes = torch.tensor([len(of) for of in named])
         ragged = _Ragged.of(torch.tensor([numbers[name] for of in named for name in of]), sizes)

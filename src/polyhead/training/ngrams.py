@@ -12,7 +12,7 @@ from polyhead.data.lengths import measure
 from polyhead.data.order import Draw
 from polyhead.data.rows import Rows
 from polyhead.model.multitask import MultiTaskModel
-from polyhead.model.ngrams import BagOfNgrams
+from polyhead.model.ngrams import BagOfNgrams, takes_ngrams
 from polyhead.tasks.base import HeadTask, Task
 from polyhead.text.planner import plan_batches
 from polyhead.training.ngram_fitting import LabelledTexts, fit_ngrams
@@ -62,11 +62,6 @@ def weigh_in(model: MultiTaskModel, train: Rows, dev: Rows, *, seed: int) -> dic
         shares[name] = ngrams / (network + ngrams)
     model.ngrams = bag.to(model.encoder.device)
     return shares
-
-
-def takes_ngrams(task: Task) -> bool:
-    """Tell whether n-grams can answer a task: one about whole texts, with nothing but logits in its head."""
-    return isinstance(task, HeadTask) and task.level == "text" and task.weight > 0 and not task.parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pytest
 from polyhead.errors import EncoderUnavailableError
 from polyhead.model.describe import Description, describe_model, describe_recipe
 from polyhead.model.multitask import MultiTaskModel
+from polyhead.model.ngrams import bag_for
 from polyhead.model.spelling import fold
 from polyhead.recipe import DataSource, DataSources, EncoderSettings, Recipe
 from polyhead.tasks.base import Task
@@ -90,3 +91,18 @@ def test_a_description_is_plain_json(make_model: Make) -> None:
     assert document["tasks"][0]["name"] == "topic"
     assert document["together"] == document["shared"] + document["private"]
     assert set(document) >= {"encoder", "width", "embedding_width", "pooling", "max_tokens", "separate"}
+
+
+def test_ngrams_count_as_parts_of_their_heads(tasks: Mapping[str, Task], tmp_path: Path) -> None:
+    data = DataSources(train=(DataSource(path="train.jsonl"),), dev=(DataSource(path="dev.jsonl"),))
+    recipe = Recipe(encoder=EncoderSettings(name="compact"), tasks=tasks, data=data, folder=tmp_path)
+    texts = ("Zürich sees more visitors than the park", "the park sees four million visitors")
+    model = MultiTaskModel.build(recipe, tasks=tasks, texts=texts)
+    fold(model.encoder)
+    model.ngrams = bag_for(tasks, ("topic",), vocabulary=model.tokenizer.vocabulary_size)
+    assert model.ngrams is not None
+    described = describe_model(model)
+    assert describe_recipe(recipe, tasks=tasks, texts=texts) == described
+    tables = model.ngrams.tokens.numel() + model.ngrams.pairs.numel() + model.ngrams.bias.numel()
+    assert described.together == count(model) + tables
+    assert [task.name for task in described.tasks if task.head.endswith(" + n-grams")] == ["topic"]

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 import polyhead
 from polyhead.data.dataset import load_dataset
 from polyhead.errors import DataError, NonFiniteLossError, UsageError
+from polyhead.folder import read_manifest
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe, parse_recipe
 from polyhead.tasks.classification import Classification
@@ -75,6 +76,16 @@ def test_the_folder_answers_as_training_measured(finished: TrainingResult) -> No
     dataset = load_dataset(recipe_in(finished.folder.parent, {}))
     assert dataset.dev is not None
     assert json.loads(json.dumps(evaluate(predictor, dataset.dev))) == json.loads(json.dumps(finished.dev))
+
+
+def test_dev_rows_weigh_ngrams_in_and_the_recipe_may_forbid_it(finished: TrainingResult, tmp_path: Path) -> None:
+    def with_ngrams(folder: Path) -> tuple[str, ...]:
+        return read_manifest(folder).ngrams
+
+    assert with_ngrams(finished.folder) == ("topic",)
+    plain = train(recipe_in(tmp_path, {"epochs": 1, "ngrams": False}), output=tmp_path / "plain")
+    unjudged = train(recipe_in(tmp_path, {"epochs": 1}, dev=False), output=tmp_path / "unjudged")
+    assert with_ngrams(plain.folder) == with_ngrams(unjudged.folder) == ()
 
 
 def test_a_finished_folder_holds_metrics_history_card_and_pictures(finished: TrainingResult) -> None:
