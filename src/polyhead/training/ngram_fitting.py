@@ -14,6 +14,7 @@ from polyhead.model.ngrams import PAIRS, BagOfNgrams, pair_of
 from polyhead.model.spelling import spelling
 from polyhead.spans import Integers
 from polyhead.tasks.base import HeadTask
+from polyhead.training.minimising import minimise
 from polyhead.training.steps import Labelled
 
 PENALTY = 0.05
@@ -170,26 +171,19 @@ class _Objective:
 
     def fit(self) -> None:
         """Find the least, by L-BFGS from zero."""
-        optimizer = torch.optim.LBFGS(
-            self._weights, max_iter=ROUNDS, history_size=REMEMBERED, line_search_fn="strong_wolfe"
-        )
-
-        def objective() -> Tensor:
-            optimizer.zero_grad()
-            tokens, pairs, bias = self._tables()
-            sums = self._bags.tokens.summed(tokens), self._bags.pairs.summed(pairs)
-            logits = sum((of / length for of, length in zip(sums, self._lengths, strict=True)), start=bias)
-            squares = sum((weights.square().sum() for weights in self._weights[:2]), start=logits.new_zeros(()))
-            total = self._task.loss(logits[:, : self._task.outputs], self._targets) + PENALTY / 2 * squares
-            total.backward()
-            return total
-
-        optimizer.step(objective)  # pyright: ignore[reportArgumentType]  torch asks for a float, and takes a tensor
+        minimise(self._weights, self._loss, rounds=ROUNDS, remembered=REMEMBERED)
 
     def tables(self) -> list[Tensor]:
         """Return the tables of tokens and of pairs, and the bias."""
         with torch.no_grad():
             return [of.detach() for of in self._tables()]
+
+    def _loss(self) -> Tensor:
+        tokens, pairs, bias = self._tables()
+        sums = self._bags.tokens.summed(tokens), self._bags.pairs.summed(pairs)
+        logits = sum((of / length for of, length in zip(sums, self._lengths, strict=True)), start=bias)
+        squares = sum((weights.square().sum() for weights in self._weights[:2]), start=logits.new_zeros(()))
+        return self._task.loss(logits[:, : self._task.outputs], self._targets) + PENALTY / 2 * squares
 
     def _tables(self) -> tuple[Tensor, Tensor, Tensor]:
         features, pairs, bias = self._weights

@@ -15,6 +15,7 @@ from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.ngrams import BagOfNgrams, takes_ngrams
 from polyhead.tasks.base import HeadTask, Task
 from polyhead.text.planner import plan_batches
+from polyhead.training.minimising import minimise
 from polyhead.training.ngram_fitting import LabelledTexts, fit_ngrams
 from polyhead.training.steps import BatchMaker, Labelled
 
@@ -105,16 +106,12 @@ def _factors(task: HeadTask, said: _Said) -> tuple[float, float]:
     """Find the factors of network and n-grams that make the loss least; it has no other minimum."""
     start = torch.tensor([1.0, 0.0])
     factors = start.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([factors], max_iter=ROUNDS, line_search_fn="strong_wolfe")
 
-    def objective() -> Tensor:
-        optimizer.zero_grad()
+    def loss() -> Tensor:
         logits = factors[0] * said.network + factors[1] * said.ngrams
-        total = task.loss(logits[:, : task.outputs], said.targets) + (factors - start).square().sum() / 2
-        total.backward()
-        return total
+        return task.loss(logits[:, : task.outputs], said.targets) + (factors - start).square().sum() / 2
 
-    optimizer.step(objective)  # pyright: ignore[reportArgumentType]  torch asks for a float, and takes a tensor
+    minimise([factors], loss, rounds=ROUNDS)
     network, ngrams = factors.tolist()
     return network, ngrams
 

@@ -11,6 +11,7 @@ from polyhead.data.order import Draw
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.tasks.base import HeadTask
 from polyhead.text.planner import plan_batches
+from polyhead.training.minimising import minimise
 from polyhead.training.plan import Plan
 from polyhead.training.steps import Labelled
 
@@ -77,15 +78,10 @@ def _fit(model: MultiTaskModel, name: str, embeddings: Tensor, values: Tensor) -
     head, task = model.head(name), cast("HeadTask", model.tasks[name])
     weights = [weight for weight in head.parameters() if weight.requires_grad]
     own: list[tuple[str, nn.Parameter]] = list(head.named_parameters(recurse=False))
-    optimizer = torch.optim.LBFGS(weights, max_iter=ROUNDS, line_search_fn="strong_wolfe")
 
-    def objective() -> Tensor:
-        optimizer.zero_grad()
+    def loss() -> Tensor:
         kind = task.with_parameters({key: parameter * 1.0 for key, parameter in own}) if own else task
         squares = sum((weight.square().sum() for weight in weights if weight.dim() > 1), start=embeddings.new_zeros(()))
-        total = kind.loss(head(embeddings)[:, : kind.outputs], values) + PENALTY / 2 * squares
-        total.backward()
-        return total
+        return kind.loss(head(embeddings)[:, : kind.outputs], values) + PENALTY / 2 * squares
 
-    optimizer.step(objective)  # pyright: ignore[reportArgumentType]  torch asks for a float, and takes a tensor
-    optimizer.zero_grad()
+    minimise(weights, loss, rounds=ROUNDS)

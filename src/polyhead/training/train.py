@@ -26,7 +26,7 @@ from polyhead.training.checkpoints import Checkpoint, CheckpointStore
 from polyhead.training.claiming import claimed
 from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.defaults import resolve
-from polyhead.training.evaluation import evaluate
+from polyhead.training.evaluation import evaluate, tuned_tasks
 from polyhead.training.few_rows import NOTE, too_few, trained
 from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
@@ -131,6 +131,8 @@ def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accele
             loop.run(interruption, score_first=bool(fitted))
         loop.load_best()
     settle(model, recipe, data, progress)
+    if data.dev is not None:
+        model.tasks = tuned_tasks(loop.predictor(), data.dev)
     accelerator.end_training()
     result = _result(loop, data, folder)
     if accelerator.is_main_process:
