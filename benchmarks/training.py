@@ -26,6 +26,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HU
 import torch
 import transformers
 from inference_work import SHAPES, VOCABULARY, make_texts, make_tokenizer, mixed_lengths, sentences_of_demo
+from torch import nn
 from transformers import AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerFast, Trainer, TrainingArguments
 
 import polyhead
@@ -56,19 +57,27 @@ class Clock(Silent):
         self.epochs[-1] = time.process_time() - self._begin
 
 
-class TrainerClock(transformers.TrainerCallback):
-    """Notes the CPU seconds of an epoch of the Trainer, up to the end of its last step."""
+class ClockedTrainer(Trainer):
+    """Notes the CPU seconds of an epoch, from its first batch up to the end of its last step."""
 
-    def __init__(self) -> None:
-        self.seconds = self._begin = 0.0
+    seconds = 0.0
+    _begin: float | None = None
 
-    def on_epoch_begin(self, *_: object, **__: object) -> None:
-        """Begin."""
-        self._begin = time.process_time()
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Take the time after each of its steps."""
+        optimizer = super().create_optimizer(model)
+        optimizer.register_step_post_hook(self._note)
+        return optimizer
 
-    def on_step_end(self, *_: object, **__: object) -> None:
-        """Take the time."""
-        self.seconds = time.process_time() - self._begin
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Begin with the first."""
+        self._begin = time.process_time() if self._begin is None else self._begin
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def _note(self, optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:  # noqa: ARG002
+        self.seconds = time.process_time() - (self._begin or 0.0)
 
 
 def prepare(folder: Path, count: int) -> list[Row]:
@@ -141,16 +150,14 @@ def trainer(folder: Path, rows: Sequence[Row], task: str) -> float:
     settings = TrainingArguments(
         output_dir=str(folder / "trainer"), num_train_epochs=1, report_to=[], disable_tqdm=True, use_cpu=True
     )
-    clock = TrainerClock()
-    runner = Trainer(
+    runner = ClockedTrainer(
         kind.from_pretrained(folder / "encoder", num_labels=outputs),
         settings,
         train_dataset=items,  # pyright: ignore[reportArgumentType]  a list is what it reads row by row
         data_collator=collator(tokenizer),
-        callbacks=[clock],
     )
     runner.train()
-    return clock.seconds
+    return runner.seconds
 
 
 def forgetting(folder: Path, tasks: Sequence[str], epochs: int) -> list[float]:
