@@ -19,6 +19,7 @@ from polyhead.recipe import (
     parse_recipe,
     recipe_to_toml,
 )
+from polyhead.registry import kinds
 from polyhead.sampling.temperature import Temperature
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
@@ -285,6 +286,14 @@ def test_other_tasks_make_another_recipe() -> None:
     assert filled.with_tasks(recipe.tasks) == recipe
 
 
+@pytest.mark.parametrize("kind", [kind for kind in kinds("tasks") if kind != "ordinal"])
+def test_words_count_more_than_texts_unless_the_recipe_says_so(kind: str) -> None:
+    task = parse(SMALLEST.replace("classification", kind)).tasks["topic"]
+    assert task.weight == (5.0 if task.level == "words" else 1.0)
+    weighed = parse(SMALLEST.replace('"classification"', f'"{kind}"\nweight = 2.5')).tasks["topic"]
+    assert weighed.weight == 2.5
+
+
 @pytest.mark.parametrize("family", ["sampling", "balancing", "sharing"])
 @pytest.mark.parametrize("kind", ["os", "subprocess", "turtle", "base", "__init__", "../tasks", "polyhead.registry"])
 def test_a_kind_never_imports_a_module_of_its_choice(
@@ -298,7 +307,7 @@ def test_a_kind_never_imports_a_module_of_its_choice(
     before = set(sys.modules)
     (fault,) = faults_with(path, f"{family}.kind='{kind}'")
     assert fault.where == f"{family}.kind"
-    assert set(imported) <= {"polyhead.tasks.base", "polyhead.tasks.classification"}
+    assert set(imported) <= {f"polyhead.{family}", "polyhead.tasks.base", "polyhead.tasks.classification"}
     assert set(sys.modules) == before
 
 
