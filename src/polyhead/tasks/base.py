@@ -27,10 +27,11 @@ Targets that are measured rather than counted carry NaN there.
 """
 
 Level = Literal["text", "words"]
+Weight = Annotated[float, Ge(0)]
 WORDS_WEIGHT = 5.0
-"""How much the mean loss of a task about words counts beside that of a task about texts, where nothing is said.
+"""The `weight` of a task about words where the recipe gives none.
 
-A text bears many labels of words for one of its own, so their mean is far surer, and takes longer to learn.
+The single label of a text has a noisier loss than the mean over its many words, and is sooner learned by heart.
 """
 
 
@@ -65,8 +66,8 @@ class Task(ABC):
     """Whether `tuned` does anything."""
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
-    weight: Annotated[float, Ge(0)] = 1.0
-    metric_weight: Annotated[float, Ge(0)] = 1.0
+    weight: Weight = 1.0
+    metric_weight: Weight = 1.0
 
     @abstractmethod
     def read(self, value: object, text: str, problems: list[str]) -> Any | None:  # noqa: ANN401

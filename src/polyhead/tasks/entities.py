@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 
 from polyhead.answers import TaskAnswer
 from polyhead.decoding.base import SpanDecoder
@@ -15,7 +15,7 @@ from polyhead.decoding.span_scores import SpanScores
 from polyhead.decoding.viterbi import Viterbi
 from polyhead.metrics import Counts, total
 from polyhead.spans import Floats, Integers, Span, bio_tags
-from polyhead.tasks.base import WORDS_WEIGHT, LabelledTask, Level
+from polyhead.tasks.base import WORDS_WEIGHT, LabelledTask, Level, Weight
 from polyhead.text.tokens import TokenBatch
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Entities(LabelledTask):
     kind: ClassVar[str] = "entities"
     level: ClassVar[Level] = "words"
 
-    weight: Annotated[float, Ge(0)] = WORDS_WEIGHT
+    weight: Weight = WORDS_WEIGHT
     decoder: Literal["viterbi", "crf", "span"] = "crf"
     max_words: Annotated[int, Gt(0)] = 12
     transitions: Any = field(default=None, compare=False)

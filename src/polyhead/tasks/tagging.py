@@ -3,17 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
-from annotated_types import Ge
 
 from polyhead.answers import TaskAnswer
 from polyhead.decoding.schemes import chunks, is_scheme
 from polyhead.metrics import Counts, label_scores, total
 from polyhead.spans import Floats, Integers, Span
 from polyhead.tasks._weighting import WeightedTask
-from polyhead.tasks.base import UNOBSERVED, WORDS_WEIGHT, Level
+from polyhead.tasks.base import UNOBSERVED, WORDS_WEIGHT, Level, Weight
 from polyhead.text.tokens import TokenBatch
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Tagging(WeightedTask):
     level: ClassVar[Level] = "words"
     per_token: ClassVar[bool] = True
 
-    weight: Annotated[float, Ge(0)] = WORDS_WEIGHT
+    weight: Weight = WORDS_WEIGHT
     subwords: Literal["first", "mean"] = "first"
 
     @property
