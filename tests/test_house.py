@@ -242,10 +242,11 @@ def test_the_readme_tells_to_install_no_other_extra() -> None:
     assert {extra for names in named for extra in names.split(",")} <= set(extras())
 
 
-def test_all_holds_every_extra_of_ours_but_dev() -> None:
+def test_all_holds_every_extra_of_ours_but_dev_and_no_tracker() -> None:
     (everything,) = extras()["all"]
     named = re.findall(r"[\w-]+", everything.partition("[")[2])
-    assert set(named) == set(extras()) - {"all", "dev"}
+    trackers = {"tensorboard"}
+    assert set(named) == set(extras()) - {"all", "dev"} - trackers
 
 
 def test_every_extra_that_an_error_tells_to_install_is_there() -> None:

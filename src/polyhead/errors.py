@@ -13,7 +13,7 @@ PolyheadError
 └── StorageError             1  a file cannot be written: the disk is full, a permission is missing
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SHOWN_FAULTS = 50
@@ -25,6 +25,12 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def found_instead(words: Iterable[str], allowed: Iterable[str]) -> str:
+    """Tell wrong words, each with the closest allowed one: `Found 'tpic'; did you mean 'topic'? Found 'x'.`."""
+    known = list(allowed)
+    return " ".join(f"Found {word!r}{did_you_mean(word, known)}" for word in words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,13 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.rule}" + (f" {self.advice}" if self.advice else "")
+
+
+def listed(faults: Sequence[Fault]) -> list[str]:
+    """Return a line for each of the first faults, and one that counts the others."""
+    lines = [f"  {fault}" for fault in faults[:SHOWN_FAULTS]]
+    more = len(faults) - SHOWN_FAULTS
+    return [*lines, f"  … and {more} more"] if more > 0 else lines
 
 
 class PolyheadError(Exception):
@@ -72,11 +85,8 @@ class FaultsError(PolyheadError):
     def __init__(self, title: str, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         count = len(self.faults)
-        lines = [f"{title}: {count} fault{'s' * (count != 1)}"]
-        lines += [f"  {fault}" for fault in self.faults[:SHOWN_FAULTS]]
-        if count > SHOWN_FAULTS:
-            lines.append(f"  … and {count - SHOWN_FAULTS} more")
-        super().__init__("\n".join(lines))
+        title = f"{title}: {count} fault{'s' * (count != 1)}"
+        super().__init__("\n".join([title, *listed(self.faults)]))
 
 
 class RecipeError(FaultsError):

@@ -7,7 +7,7 @@ from typing import Any, cast
 from pydantic import ValidationInfo
 
 from polyhead.balancing.base import Balancing
-from polyhead.errors import did_you_mean
+from polyhead.errors import did_you_mean, found_instead
 from polyhead.recipe_faults import broken, shown
 from polyhead.sampling.base import Sampling
 from polyhead.sharing.base import Sharing
@@ -98,26 +98,34 @@ def freezing(value: object) -> str | int:
 
 def of_tasks(settings: Sampling | Sharing, validation: ValidationInfo) -> Any:  # noqa: ANN401  given back as it came
     """Hold the tasks that settings name to those of the recipe."""
-    # Tasks with faults of their own are not there to compare with.
-    tasks: Mapping[str, Task] | None = validation.data.get("tasks")
-    for name in settings.named_tasks:
-        if tasks is None:
-            break
-        if name not in tasks:
-            rule = f"must name tasks of the recipe. Found {name!r}{did_you_mean(name, tasks)}"
-            raise broken(rule=rule, advice=f"They are {', '.join(map(repr, tasks))}.")
+    tasks = _names_of_tasks(validation)
+    # Without any table of tasks there is nothing to compare with, which is a fault of its own.
+    unknown = [name for name in dict.fromkeys(settings.named_tasks) if name not in tasks] if tasks else []
+    if unknown:
+        rule = f"must name tasks of the recipe. {found_instead(unknown, tasks)}"
+        raise broken(rule=rule, advice=f"They are {', '.join(map(repr, tasks))}.")
     return settings
 
 
 def joinable(balancing: Balancing, validation: ValidationInfo) -> Balancing:
-    """Refuse to join gradients where the tasks share nothing that they go through."""
-    tasks, sharing = validation.data.get("tasks"), validation.data.get("sharing")
-    at = getattr(balancing, "at", None)
-    if at is None or tasks is None or sharing is None or at in (places := sharing.joined_at(tuple(tasks))):
+    """Refuse to join or to compare gradients where the tasks share nothing that they go through."""
+    tasks, sharing = _names_of_tasks(validation), validation.data.get("sharing")
+    if not tasks or sharing is None:
+        return balancing
+    places, at = sharing.joined_at(tasks), getattr(balancing, "at", None)
+    if balancing.measures_shared and "representation" not in places:
+        rule = f"must not be {balancing.kind!r} with sharing kind {sharing.kind!r}: no layer is common to all tasks."
+        raise broken(rule=rule, advice="Use a kind that measures no gradients, such as 'fixed' or 'dwa'.")
+    if at is None or at in places:
         return balancing
     advice = f"Write at = {places[0]!r}." if places else "Use a kind that weighs losses, such as 'fixed'."
     rule = f"must join gradients at what all tasks share with sharing kind {sharing.kind!r}. Found at = {at!r}."
     raise broken(rule=rule, advice=advice)
+
+
+def _names_of_tasks(validation: ValidationInfo) -> tuple[str, ...]:
+    """Return the names in the table of tasks, of those with faults of their own, too."""
+    return tuple(cast("Any", validation.context)["tasks"])
 
 
 def no_key(value: Any) -> None:  # noqa: ANN401  refused, whatever it is

@@ -216,3 +216,13 @@ def test_a_missing_library_is_told_with_the_extra_that_brings_it(kind: str, monk
     monkeypatch.setitem(sys.modules, "torchjd", None)
     with pytest.raises(MissingExtraError, match=r"polyhead\[grad\]"):
         find("balancing", kind)().begin(WEIGHTS)
+
+
+@pytest.mark.parametrize("kind", GRADIENT_KINDS)
+def test_what_is_said_of_gradients_without_a_common_number_is_so(kind: str) -> None:
+    rows = torch.zeros(3, 6)
+    rows[0, :2], rows[1, 2:4], rows[2, 4:] = torch.tensor([1.0, -0.5]), torch.tensor([2.0, 0.3]), torch.tensor([3.0, 1])
+    found = joined(gradient_balancer(kind), ("a", "b", "c"), rows)
+    same = {name: torch.allclose(found, of, rtol=1e-3) for name, of in (("sum", rows.sum(0)), ("mean", rows.mean(0)))}
+    said = getattr(find("balancing", kind), "of_parted", None)
+    assert next((name for name, holds in same.items() if holds), None) == said

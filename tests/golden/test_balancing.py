@@ -166,3 +166,11 @@ def test_gradnorm_looks_at_gradients_and_not_at_losses_alone() -> None:
     small.learn(Step(losses=LOSSES, norms={"a": 1.0, "b": 1.0, "c": 1.0}))
     large.learn(Step(losses=LOSSES, norms={"a": 1000.0, "b": 1.0, "c": 1.0}))
     assert large.coefficients(LOSSES, number=0)["a"] < small.coefficients(LOSSES, number=0)["a"]
+
+
+def test_famo_bears_a_loss_that_is_rounded_to_below_nothing() -> None:
+    found = balancer("famo")
+    losses = {"a": -1e-6, "b": 2.5, "c": 1.1}
+    assert min(found.coefficients(losses, number=0).values()) > 0
+    found.learn(Step(losses=losses, later={"a": -2e-6, "b": 2.4, "c": 1.0}))
+    assert all(math.isfinite(value) for value in found.coefficients(losses, number=1).values())

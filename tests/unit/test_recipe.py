@@ -331,6 +331,8 @@ def test_a_task_kind_never_imports_a_module_of_its_choice(tmp_path: Path) -> Non
         ('[sampling]\nkind = "round_robin"\nmix = true', "sampling.mix", "take turns"),
         ('[sharing]\nkind = "lora"\ngroups_of = { a = ["topci"] }', "sharing", "did you mean 'topic'"),
         ('[sharing]\nkind = "soft"\n[balancing]\nkind = "pcgrad"', "balancing", "what all tasks share"),
+        ('[sharing]\nkind = "soft"\n[balancing]\nkind = "gradnorm"', "balancing", "no layer is common"),
+        ('[sampling]\nkind = "fixed"\nparts = { topci = 2.0, mod = 1.0 }', "sampling", "Found 'mod'; did you mean"),
         ('[training]\nfreeze = "some"', "training.freeze", "must be one of"),
         ("[training]\nfreeze = 0", "training.freeze", "how many of the first layers"),
         ("[training]\nlayer_decay = 0.0", "training.layer_decay", "greater than 0"),

@@ -34,6 +34,9 @@ class GradientBalancing(Balancing):
     counts_tasks: ClassVar[str | None] = None
     """The argument that takes the number of tasks, for methods that must know it."""
 
+    of_parted: ClassVar[str | None] = None
+    """What it makes of gradients that have no number in common: their `sum` or their `mean`; absent when neither."""
+
     at: At = "representation"
 
     def begin(self, weights: Mapping[str, float], *, seed: int = 0) -> GradientBalancer:  # noqa: ARG002  steps are seeded

@@ -22,6 +22,9 @@ class Balancing(ABC):
     """A rule that joins the losses of the tasks into one step of the shared encoder."""
 
     kind: ClassVar[str]
+    measures_shared: ClassVar[bool] = False
+    """Whether it compares the gradients of the tasks in a layer that all of them go through."""
+
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     @abstractmethod

@@ -16,3 +16,4 @@ class DualProjection(GradientBalancing):
 
     kind: ClassVar[str] = "dualproj"
     method: ClassVar[str] = "DualProj"
+    of_parted: ClassVar[str | None] = "mean"

@@ -47,12 +47,12 @@ class _FastAdaptiveBalancer(LossBalancer):
         self._logits = Adam(dict.fromkeys(weights, 0.0), rate=settings.learning_rate, decay=settings.decay)
 
     def coefficients(self, losses: Mapping[str, float], *, number: int) -> dict[str, float]:  # noqa: ARG002
-        parts = {task: share / (losses[task] + LEAST) for task, share in self._shares(losses).items()}
+        parts = {task: share / (max(losses[task], 0.0) + LEAST) for task, share in self._shares(losses).items()}
         total = sum(parts.values())
         return {task: self.weights[task] * part / total for task, part in parts.items()}
 
     def learn(self, step: Step) -> None:
-        fell = {task: math.log(loss + LEAST) - math.log(step.later[task] + LEAST) for task, loss in step.losses.items()}
+        fell = {task: _logarithm(loss) - _logarithm(step.later[task]) for task, loss in step.losses.items()}
         shares = self._shares(step.losses)
         mean = sum(shares[task] * fell[task] for task in fell)
         self._logits.step({task: shares[task] * (fell[task] - mean) for task in fell})
@@ -65,3 +65,7 @@ class _FastAdaptiveBalancer(LossBalancer):
 
     def _shares(self, losses: Mapping[str, float]) -> dict[str, float]:
         return softmax({task: self._logits.values[task] for task in losses})
+
+
+def _logarithm(loss: float) -> float:
+    return math.log(max(loss, 0.0) + LEAST)

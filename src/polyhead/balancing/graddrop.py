@@ -16,3 +16,4 @@ class SignDropout(GradientBalancing):
 
     kind: ClassVar[str] = "graddrop"
     method: ClassVar[str] = "GradDrop"
+    of_parted: ClassVar[str | None] = "sum"

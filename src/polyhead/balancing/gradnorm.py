@@ -30,6 +30,7 @@ class GradNorm(Balancing):
     """
 
     kind: ClassVar[str] = "gradnorm"
+    measures_shared: ClassVar[bool] = True
     alpha: float = 1.5
     learning_rate: Annotated[float, Gt(0)] = 0.025
 

@@ -21,4 +21,5 @@ class GradientVaccine(GradientBalancing):
 
     kind: ClassVar[str] = "gradvac"
     method: ClassVar[str] = "GradVac"
+    of_parted: ClassVar[str | None] = "sum"
     beta: Annotated[float, Ge(0), Le(1)] = 0.5

@@ -16,3 +16,4 @@ class PCGrad(GradientBalancing):
 
     kind: ClassVar[str] = "pcgrad"
     method: ClassVar[str] = "PCGrad"
+    of_parted: ClassVar[str | None] = "sum"

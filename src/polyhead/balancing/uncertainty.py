@@ -16,7 +16,7 @@ class Uncertainty(Balancing):
     """Weigh each loss by a learned noise: the sum over tasks of weight * (exp(-s) * loss + s / 2).
 
     Each s is the log of a task's variance. It is learned by Adam beside the model and is part of a checkpoint. The
-    paper halves the first term of a regression; that is the same as starting its s lower by log 2.
+    paper halves the first term of a regression; that is the same as starting its s higher by log 2.
 
     Args:
         initial_log_variance: where every s starts; 0 starts from the plain sum of losses.

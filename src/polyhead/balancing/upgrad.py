@@ -16,3 +16,4 @@ class UPGrad(GradientBalancing):
 
     kind: ClassVar[str] = "upgrad"
     method: ClassVar[str] = "UPGrad"
+    of_parted: ClassVar[str | None] = "mean"

@@ -46,8 +46,10 @@ def _answer_file(predictor: Predictor, names: Sequence[str] | None, *, source: s
     from polyhead.cli.progress import AnswerProgress  # noqa: PLC0415
     from polyhead.cli.texts import opened  # noqa: PLC0415
 
+    asked = predictor.tasks if names is None else predictor.tasks.keys() & set(names)
+    per_token = any(predictor.tasks[name].per_token for name in asked)
     with ExitStack() as stack:
-        lines, size = stack.enter_context(opened(source))
+        lines, size = stack.enter_context(opened(source, per_token=per_token))
         answers = stack.enter_context(answer_lines(output))
         progress = stack.enter_context(AnswerProgress(size))
         for answer in predictor.stream(lines, names):

@@ -12,12 +12,16 @@ from polyhead.errors import DataError, UsageError, did_you_mean
 
 def evaluate(
     model: ModelFolder,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled rows, as JSON Lines.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A file of labelled rows, in any format that a recipe takes.")
+    ],
     *,
     fields: Annotated[
         list[str] | None,
         typer.Option(
-            "--field", metavar="NAME=COLUMN", help="Where `text` or a task has another name in the rows; repeatable."
+            "--field",
+            metavar="NAME=COLUMN",
+            help="Where `text`, `text_pair`, `tokens` or a task has another name in the rows; repeatable.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as one JSON document.")] = False,
@@ -30,10 +34,11 @@ def evaluate(
     from polyhead.data.reading import read_rows  # noqa: PLC0415
     from polyhead.loading import load  # noqa: PLC0415
     from polyhead.recipe import DataSource  # noqa: PLC0415
+    from polyhead.recipe_rules import ROW_FIELDS  # noqa: PLC0415
     from polyhead.training.evaluation import evaluate as score  # noqa: PLC0415
 
     predictor = load(model, engine=engine)
-    source = DataSource(path=str(data), fields=_columns(fields or [], ("text", *predictor.tasks)))
+    source = DataSource(path=str(data), fields=_columns(fields or [], (*ROW_FIELDS, *predictor.tasks)))
     read = read_rows((source,), predictor.tasks, folder=Path())
     if faults := (*read.file_faults, *read.faults):
         title = "the rows cannot be evaluated on"

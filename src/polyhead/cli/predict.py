@@ -18,7 +18,8 @@ def predict(  # noqa: PLR0913  one parameter an option
         typer.Option(
             "--input",
             metavar="FILE",
-            help="Answer each line of a file, `-` is stdin: rows as JSON objects with `text`, or plain texts. "
+            help="Answer each line of a file, `-` is stdin: rows as JSON objects with `text` or `tokens`, and "
+            "`text_pair` for questions about two, or plain texts. "
             "Blank lines are skipped.",
         ),
     ] = None,

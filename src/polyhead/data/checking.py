@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from polyhead.data.columns import PAIR, TEXT, TOKENS, Row
 from polyhead.data.formats.base import Cell
-from polyhead.data.given_tokens import joined, located, read_tokens
 from polyhead.data.readings import reading_of
 from polyhead.errors import Fault, did_you_mean
 from polyhead.tasks.base import LabelledTask, Task
+from polyhead.text.given_tokens import joined, located, read_tokens
 
 SHOWN_NAMES = 12
 SHOWN_CHARACTERS = 400

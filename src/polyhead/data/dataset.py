@@ -8,6 +8,7 @@ from polyhead.data.reading import RowsRead, read_rows
 from polyhead.data.rows import Rows
 from polyhead.data.splitting import split_rows
 from polyhead.errors import DataError, Fault
+from polyhead.tasks._weighting import WeightedTask
 from polyhead.tasks.base import LabelledTask, Task
 
 if TYPE_CHECKING:
@@ -56,11 +57,14 @@ def read_dataset(recipe: "Recipe") -> tuple[Dataset, tuple[Fault, ...]]:
     """Read what can be read of a recipe's rows, and return all that is wrong beside it."""
     train = read_rows(recipe.data.train, recipe.tasks, folder=recipe.folder)
     dev = test = None
+    faults: list[Fault] = []
     if recipe.data.split is not None:
         shares = {"dev": recipe.data.split.dev, "test": recipe.data.split.test}
         parts = split_rows(train.rows, shares, seed=recipe.training.seed)
+        wanted = [name for name in parts if shares.get(name, 1.0)]
+        faults += _starved({name: parts[name] for name in wanted}, rows=len(train.rows))
         train = replace(train, rows=parts["train"])
-        dev, test = (RowsRead(parts[name], (), ()) if shares[name] else None for name in ("dev", "test"))
+        dev, test = (RowsRead(parts[name], (), ()) if name in wanted else None for name in ("dev", "test"))
     trained = _trained_labels(train.rows, recipe.tasks)
     if recipe.data.dev:
         # Labels of a file that could not be read are not known: dev rows are then judged by nothing.
@@ -70,17 +74,16 @@ def read_dataset(recipe: "Recipe") -> tuple[Dataset, tuple[Fault, ...]]:
         # A test row may name a label that was never trained: no model can answer it, and the score shall say so.
         test = read_rows(recipe.data.test, recipe.tasks, folder=recipe.folder)
     reads = {name: read for name, read in {"train": train, "dev": dev, "test": test}.items() if read is not None}
-    faults: list[Fault] = []
     skipped: list[Fault] = []
     for name, read in reads.items():
         faults += read.file_faults
         if recipe.on_bad_rows == "skip":
             skipped += read.faults
-            faults += _emptied(name, read)
+            faults += emptied({name: read.rows}, read.faults) if read.faults and not read.file_faults else []
         else:
             faults += read.faults
     if not train.file_faults:
-        faults += _task_faults(train, recipe.tasks)
+        faults += task_faults(train.rows, recipe.tasks)
     dataset = Dataset(
         train=train.rows,
         dev=dev.rows if dev else None,
@@ -98,31 +101,45 @@ def _trained_labels(train: Rows, tasks: Mapping[str, Task]) -> dict[str, Sequenc
 
 
 def _with_labels(tasks: Mapping[str, Task], trained: Mapping[str, Sequence[str]]) -> dict[str, Task]:
-    return {
-        name: task.with_labels(trained[name]) if isinstance(task, LabelledTask) and name in trained else task
-        for name, task in tasks.items()
-    }
+    """Fill in the labels; a task whose weights name others stays as it is, which is a fault of its own."""
+
+    def filled(name: str, task: Task) -> Task:
+        if not isinstance(task, LabelledTask) or name not in trained:
+            return task
+        wrong = isinstance(task, WeightedTask) and task.unknown_weights(trained[name])
+        return task if wrong else task.with_labels(trained[name])
+
+    return {name: filled(name, task) for name, task in tasks.items()}
 
 
-def _emptied(split: str, read: RowsRead) -> list[Fault]:
-    """Say that no row of a split is left, which its skipped faults alone would not."""
-    if len(read.rows) or read.file_faults:
-        return []
-    rule = f"the split must have a good row. Found faults in all {len({fault.where for fault in read.faults}):,} rows."
-    return [Fault(f"data.{split}", rule)]
+def _starved(parts: Mapping[str, Rows], *, rows: int) -> list[Fault]:
+    """Say which parts of rows got none of them."""
+    found = f"Found {rows} row{'s' * (rows != 1)} in all."
+    starved = [name for name, part in parts.items() if rows and not len(part)]
+    return [Fault("data.split", f"the shares must leave a row for `{name}`. {found}") for name in starved]
 
 
-def _task_faults(train: RowsRead, tasks: Mapping[str, Task]) -> list[Fault]:
-    if not len(train.rows):
+def emptied(splits: Mapping[str, Rows], skipped: Sequence[Fault]) -> list[Fault]:
+    """Say which splits have no row left, which the faults of the rows that were skipped would not."""
+    found = f"Found faults in all {len({fault.where for fault in skipped}):,} rows."
+    rule = f"the split must have a good row. {found}"
+    return [Fault(f"data.{name}", rule) for name, rows in splits.items() if not len(rows)]
+
+
+def task_faults(train: Rows, tasks: Mapping[str, Task]) -> list[Fault]:
+    """Say which tasks cannot be trained on these rows; of no rows at all, nothing."""
+    if not len(train):
         return []
     faults: list[Fault] = []
-    observed = train.rows.labelled.sum(axis=0).tolist()
+    observed = train.labelled.sum(axis=0).tolist()
     for (name, task), rows in zip(tasks.items(), observed, strict=True):
         where = f"tasks.{name}"
         if not rows:
-            rule = f"a task must have a labelled training row. Found none in {len(train.rows):,} rows."
+            rule = f"a task must have a labelled training row. Found none in {len(train):,} rows."
             faults.append(Fault(where, rule, "Name its column in `fields` of `data.train`, or remove the task."))
-        elif isinstance(task, LabelledTask) and task.labels is None and not train.rows.counts(name):
+        elif isinstance(task, LabelledTask) and task.labels is None and not train.counts(name):
             rule = f"labels must be declared or occur in the training rows. Found none in {rows:,} labelled rows."
             faults.append(Fault(where, rule, f"Declare them in `{where}.labels`."))
+        elif isinstance(task, WeightedTask) and task.labels is None:
+            faults += (Fault(f"{where}.class_weights", rule) for rule in task.unknown_weights(train.counts(name)))
     return faults

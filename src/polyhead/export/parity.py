@@ -53,6 +53,8 @@ def compare(
     left = Predictor(tasks=tasks, tokenizer=tokenizer, engine=model)
     right = Predictor(tasks=tasks, tokenizer=tokenizer, engine=graph)
     names, difference, unequal = tuple(tasks), 0.0, list[str]()
+    # Numbers are in the user's unit, so that only their logits tell what is close.
+    deciding = [name for name, task in tasks.items() if task.decides]
     tokenized = left.tokenize(texts, names)
     for indices in plan_batches([len(item) for item in tokenized], budget=BUDGET):
         batch = [tokenized[index] for index in indices]
@@ -61,7 +63,7 @@ def compare(
         if not first.outputs.embedding.shape[1]:
             plain, other = left.run(batch, ()), right.run(batch, ())
             difference = float(np.maximum(difference, _difference(plain, other, {})))
-        asked = [names] * len(batch)
+        asked = [deciding] * len(batch)
         for answer, other in zip(left.answers(first, asked), right.answers(second, asked), strict=True):
             if not alike(answer.to_json(), other.to_json()):
                 unequal.append(answer.text)

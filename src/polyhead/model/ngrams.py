@@ -19,8 +19,8 @@ class BagOfNgrams(nn.Module):
     """Logits of texts from which tokens and which pairs of neighbouring tokens occur in them.
 
     logits = sum of tokens[t] / |t| + sum of pairs[p] / |p| + bias, each token and pair once, |t| and |p| the square
-    roots of the sums of their squared lengths. It stands beside a network that reads order and context: wide and deep
-    (Cheng et al. 2016, https://arxiv.org/abs/1606.07792).
+    roots of the sums of their squared lengths. It stands beside a network that reads order and context, as the wide
+    part does in Cheng et al. 2016, https://arxiv.org/abs/1606.07792; but the two are fitted apart from each other.
 
     Args:
         outputs: how many logits each task has, by name.

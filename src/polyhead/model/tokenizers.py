@@ -9,6 +9,8 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedModel
 
 from polyhead.errors import EncoderUnavailableError
+from polyhead.folder import read_manifest
+from polyhead.manifest import MANIFEST
 from polyhead.model.sources import reason_of
 from polyhead.text.tokens import TextTokenizer
 
@@ -55,11 +57,12 @@ def load_tokenizer(
     if "pad_token" not in ids and own_padding in tokenizer.get_added_tokens_decoder():
         ids["pad_token"] = own_padding
     ids = {role: number for role, number in ids.items() if number is not None and number < vocabulary}
+    filler = _own_filler(folder, below=vocabulary)
     return TextTokenizer(
         tokenizer,
         max_tokens=min(max_tokens, roles.model_max_length),
         padding_id=_first(ids, PADDING_ROLES),
-        filler_id=_first(ids, FILLER_ROLES),
+        filler_id=_first(ids, FILLER_ROLES) if filler is None else filler,
         overlap=overlap,
     )
 
@@ -80,6 +83,14 @@ def write_tokenizer(tokenizer: TextTokenizer, folder: Path) -> None:
     if tokenizer.padding_id in special:
         settings["pad_token"] = special[tokenizer.padding_id]
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+
+
+def _own_filler(folder: Path, *, below: int) -> int | None:
+    """Return the filler of a model folder of ours, whose tokenizer names no role for it."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    filler = read_manifest(folder, verify=False).filler_id
+    return filler if filler < below else None
 
 
 def _first(ids: Mapping[str, int], roles: Iterable[str]) -> int:

@@ -11,7 +11,7 @@ from polyhead.serving.limits import Limits
 from polyhead.serving.metrics import Meter
 from polyhead.serving.pace import Pace
 from polyhead.serving.passes import run_pass
-from polyhead.serving.refusals import RefusedError, failed, overloaded
+from polyhead.serving.refusals import RefusedError, failed, overloaded, too_much
 from polyhead.serving.waiting import WaitingText, WaitingTexts
 
 AGE_SECONDS = 0.5
@@ -88,6 +88,13 @@ class Batcher:
         with self._changed:
             self._withdraw(job)
 
+    def too_much(self, job: Job) -> RefusedError | None:
+        """Say why a request is refused that could not be answered in time if it were alone, once the speed is known."""
+        allowed = self._limits.request_seconds
+        with self._changed:
+            needed = self._pace.seconds_for(job.tokens) if self._pace.known else 0.0
+        return too_much(allowed) if needed > allowed else None
+
     def depth(self) -> tuple[int, int, float]:
         """Tell how many texts and tokens wait, and for how many seconds the oldest has."""
         with self._changed:
@@ -155,6 +162,9 @@ class Batcher:
             )
             return
         job.spend("tokenize", perf_counter() - begun)
+        if (refusal := self.too_much(job)) is not None:
+            self._finish(job, refusal)
+            return
         line = id(job.predictor)
         items = [WaitingText(job, index, len(item), line, job.came) for index, item in enumerate(job.tokenized)]
         with self._changed:

@@ -3,13 +3,15 @@
 import asyncio
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 from starlette.requests import Request
 
 from polyhead.errors import did_you_mean
 from polyhead.serving.forms import AnswerForm
 from polyhead.serving.intake import media_type
 from polyhead.serving.refusals import RefusedError
+from polyhead.text.passages import read_passage
+from polyhead.text.tokenized import Passage
 
 FAULTS_SHOWN = 5
 LARGE = 128 * 1024
@@ -52,18 +54,46 @@ class Options(BaseModel):
         )
 
 
-class PredictBody(Options):
-    """Texts, and what is asked about them."""
-
-    texts: list[str] = Field(description="The texts, in any language; empty ones too.")
-
-
-class LineBody(BaseModel):
-    """One line of a stream: a row with its text; its other fields, such as labels, are not read."""
+class RowBody(BaseModel):
+    """A row: a text, alone or with a second one or its tokens; its other fields, such as labels, are not read."""
 
     model_config = Lenient
 
-    text: str
+    text: str | None = None
+    text_pair: str | None = Field(None, description="The second text, for tasks about two.")
+    tokens: list[str] | None = Field(None, description="The tokens that `tagging` answers; alone, they make the text.")
+
+    def to_passage(self) -> str | Passage:
+        """Return what the encoder reads.
+
+        Raises:
+            RefusedError: there is no text, or the tokens are not those of the text.
+        """
+        passage = read_passage(self.model_dump(), [])
+        if passage is None:
+            rule = "a row must hold a `text`, or `tokens` that are more than white space and follow each other in it."
+            raise RefusedError(422, rule)
+        return passage
+
+
+TextOrRow = Annotated[
+    Annotated[str, Tag("string")] | Annotated[RowBody, Tag("object")],
+    Discriminator(lambda value: "object" if isinstance(value, dict) else "string"),
+]
+
+
+class PredictBody(Options):
+    """Texts, and what is asked about them."""
+
+    texts: list[TextOrRow] = Field(description="The texts, in any language, empty ones too; or rows.")
+
+    def to_passages(self) -> list[str | Passage]:
+        """Return what the encoder reads.
+
+        Raises:
+            RefusedError: a row holds no text, or tokens that are not those of its text.
+        """
+        return [text if isinstance(text, str) else text.to_passage() for text in self.texts]
 
 
 class EmbeddingsBody(BaseModel):
@@ -150,7 +180,8 @@ def _told(fault: Any, known: tuple[str, ...]) -> str:  # noqa: ANN401  pydantic'
     if first not in known:
         allowed = ", ".join(f"`{name}`" for name in known)
         return f"keys must be among {allowed}. Found another one{did_you_mean(str(first), known)}"
-    # The names of a union's members stand in the path too; only list positions help the caller.
-    place = "".join(f"[{part}]" for part in rest if isinstance(part, int))
+    # The names of a union's members stand in the path too; list positions and fields of rows help the caller.
+    named = RowBody.model_fields.keys()
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" * (part in named) for part in rest)
     message = str(fault["msg"])
     return f"`{first}{place}`: {message[:1].lower()}{message[1:]}."

@@ -34,7 +34,7 @@ class AnswerForm:
     def _trimmed(self, task: dict[str, Any]) -> dict[str, Any]:
         threshold = self.threshold
         if threshold is not None and "labels" in task and "scores" in task:
-            task["labels"] = [label for label, score in task["scores"].items() if score >= threshold]
+            task["labels"] = [label for label in task["labels"] if task["scores"][label] >= threshold]
         if threshold is not None and "spans" in task:
             task["spans"] = [span for span in task["spans"] if span.get("confidence", 1.0) >= threshold]
         if "scores" in task:

@@ -20,6 +20,11 @@ def characters_of(text: str | Passage) -> int:
     return len(text) if isinstance(text, str) else len(text.text) + len(text.pair or "")
 
 
+def longest_side(text: str | Passage) -> int:
+    """Count the characters of a text, or of the longer one of two."""
+    return len(text) if isinstance(text, str) else max(len(text.text), len(text.pair or ""))
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """Texts that one request asks about; it is done when every text has its result, or at the first failure.

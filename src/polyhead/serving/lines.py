@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
-from polyhead.serving.bodies import LineBody, parse
+from polyhead.serving.bodies import RowBody, parse
+from polyhead.serving.job import characters_of, longest_side
 from polyhead.serving.limits import Limits
 from polyhead.serving.refusals import RefusedError
+from polyhead.text.tokenized import Passage
 
 LINES_TYPE = "application/x-ndjson"
 GROUP_TEXTS = 64
@@ -17,13 +19,13 @@ GROUP_CHARACTERS = 32_000
 SPOOL_BYTES = 16 * 1024 * 1024
 """What is read ahead of the answers. A client that writes everything before it reads is served up to this size."""
 
-Line = str | RefusedError
-"""A text to answer, or why the line holds none."""
+Line = str | Passage | RefusedError
+"""What is to be answered, or why the line holds nothing."""
 
 _TEXT: TypeAdapter[str] = TypeAdapter(str)
 
 
-async def groups_of(texts: Sequence[str]) -> AsyncIterator[list[Line]]:
+async def groups_of(texts: Sequence[str | Passage]) -> AsyncIterator[list[Line]]:
     """Cut texts that are all there into groups that are answered together."""
     for group in _cut(list(texts)):
         yield group
@@ -93,19 +95,19 @@ class LineReader:
         if len(line) > self._limits.body_bytes:
             return RefusedError(413, f"a line must have at most {self._limits.body_bytes:,} bytes.")
         try:
-            text = _read_text(line)
+            text = _read(line)
         except RefusedError as error:
             return error
-        if len(text) > self._limits.characters:
+        if (length := longest_side(text)) > self._limits.characters:
             rule = f"a text must have at most {self._limits.characters:,} characters."
-            return RefusedError(422, f"{rule} This one has {len(text):,}.")
+            return RefusedError(422, f"{rule} This one has {length:,}.")
         return text
 
 
-def _read_text(line: bytes) -> str:
-    """Read a line: a JSON string, or a row with `text`."""
+def _read(line: bytes) -> str | Passage:
+    """Read a line: a JSON string, or a row."""
     if not line.lstrip().startswith(b'"'):
-        return parse(line, LineBody).text
+        return parse(line, RowBody).to_passage()
     try:
         return _TEXT.validate_json(line)
     except ValidationError:
@@ -116,7 +118,7 @@ def _cut(lines: list[Line]) -> Iterator[list[Line]]:
     group: list[Line] = []
     characters = 0
     for line in lines:
-        length = 0 if isinstance(line, RefusedError) else len(line)
+        length = 0 if isinstance(line, RefusedError) else characters_of(line)
         if group and (len(group) == GROUP_TEXTS or characters + length > GROUP_CHARACTERS):
             yield group
             group, characters = [], 0

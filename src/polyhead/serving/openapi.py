@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from polyhead.serving.bodies import EmbeddingsBody, LineBody, Options, PredictBody, TeiEmbedBody, TeiPredictBody
+from polyhead.serving.bodies import EmbeddingsBody, Options, PredictBody, TeiEmbedBody, TeiPredictBody
 from polyhead.serving.lines import LINES_TYPE
 from polyhead.serving.models import ServedModel
 from polyhead.serving.refusals import KINDS
@@ -119,7 +119,7 @@ def _describe_asking(operation: dict[str, Any], path: str, model: ServedModel | 
     operation["requestBody"] = {"required": True, "content": taken}
     content: dict[str, Any] = {JSON: {"schema": RESULTS[kind]}}
     if kind == "predict":
-        row = _limited(LineBody.model_json_schema(), model, service)
+        row = _row(service)
         options = Options.model_json_schema()["properties"]
         taken[LINES_TYPE] = {"schema": row}
         operation["description"] += f" Options of a stream, in the query: {', '.join(options)}."
@@ -131,13 +131,31 @@ def _describe_asking(operation: dict[str, Any], path: str, model: ServedModel | 
     operation["responses"]["200"] = {"description": "the answers", "content": content}
 
 
+def _row(service: Service) -> Schema:
+    """Describe a row: a text, or the tokens that make one. Both are taken where the tokens are those of the text."""
+    text: Schema = {"type": "string", "maxLength": service.limits.characters}
+    pair: Schema = {"anyOf": [text, {"type": "null"}], "description": "The second text, for tasks about two."}
+    # No schema can limit the sum of their lengths, so it tells of so many of a usual length.
+    characters, usual = service.limits.characters, min(31, service.limits.characters)
+    token: Schema = {"type": "string", "pattern": "[!-~]", "maxLength": usual}
+    tokens: Schema = {"type": "array", "items": token, "maxItems": max(1, characters // (usual + 1))}
+    ways = {"text": {"text": text, "tokens": {"type": "null"}}, "tokens": {"text": {"type": "null"}, "tokens": tokens}}
+    return {
+        "anyOf": [
+            {"type": "object", "required": [name], "properties": {**fields, "text_pair": pair}}
+            for name, fields in ways.items()
+        ]
+    }
+
+
 def _limited(schema: dict[str, Any], model: ServedModel | None, service: Service) -> dict[str, Any]:
     """Write the limits of this server, and the words of this model, into a body's schema."""
     text = {"type": "string", "maxLength": service.limits.characters}
     texts = {"type": "array", "items": text, "maxItems": service.limits.texts}
     properties = schema["properties"]
-    properties.get("text", {}).update(text)
-    properties.get("texts", {}).update(texts)
+    if "texts" in properties:
+        schema.pop("$defs")
+        properties["texts"].update({**texts, "items": {"anyOf": [text, _row(service)]}})
     if "input" in properties:
         properties["input"]["anyOf"] = [text, texts]
         properties["dimensions"]["anyOf"] = [{"const": model.width if model else 1}, {"type": "null"}]

@@ -95,8 +95,13 @@ class Pace:
         self._y = LONG_MEMORY * self._y + seconds
         self._xx = LONG_MEMORY * self._xx + padded * padded
         self._xy = LONG_MEMORY * self._xy + padded * seconds
-        if self._passes >= PASSES_NEEDED:
+        if self.known:
             self.cost = self._fitted()
+
+    @property
+    def known(self) -> bool:
+        """Tell whether there were passes enough to believe in the speed; the first ones are slow."""
+        return self._passes >= PASSES_NEEDED
 
     def seconds_for(self, tokens: int, characters: int = 0) -> float:
         """Estimate the time for work that waits; 0 before the first pass."""

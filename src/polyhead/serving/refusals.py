@@ -92,6 +92,12 @@ def timed_out(seconds: float) -> RefusedError:
     return RefusedError(504, f"an answer must be ready within {seconds:g} seconds. Send fewer texts in a request.")
 
 
+def too_much(seconds: float) -> RefusedError:
+    """Refuse because the texts are more than the server can answer in the time of one request, whoever else asks."""
+    rule = f"a request must hold no more than is answered within {seconds:g} seconds."
+    return RefusedError(413, f"{rule} Send fewer texts in one, or shorter ones.")
+
+
 def failed() -> RefusedError:
     """Refuse for a fault of ours; the log has its place under the request's id."""
     return RefusedError(500, "the server failed. Its log has the place under this request's id.")

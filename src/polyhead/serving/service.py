@@ -12,7 +12,7 @@ from polyhead.answers import Answer
 from polyhead.serving.batcher import Batcher
 from polyhead.serving.collect import Collector
 from polyhead.serving.forms import AnswerForm, json_bytes
-from polyhead.serving.job import Form, Job, characters_of
+from polyhead.serving.job import Form, Job, characters_of, longest_side
 from polyhead.serving.journal import log
 from polyhead.serving.limits import Limits
 from polyhead.serving.metrics import Meter
@@ -102,7 +102,7 @@ class Service:
             async with asyncio.timeout(self.limits.request_seconds):
                 await done
         except TimeoutError:
-            raise timed_out(self.limits.request_seconds) from None
+            raise self.batcher.too_much(job) or timed_out(self.limits.request_seconds) from None
         finally:
             if watch is not None:
                 watch.cancel()
@@ -126,8 +126,7 @@ class Service:
             rule = f"a request must have at most {self.limits.texts:,} texts. Found {len(texts):,}."
             raise RefusedError(422, f"{rule} {advice}")
         for index, text in enumerate(texts):
-            sides = (text,) if isinstance(text, str) else (text.text, text.pair or "")
-            if (length := max(map(len, sides))) > self.limits.characters:
+            if (length := longest_side(text)) > self.limits.characters:
                 rule = f"a text must have at most {self.limits.characters:,} characters."
                 raise RefusedError(422, f"{rule} Text {index} has {length:,}.")
 

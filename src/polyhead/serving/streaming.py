@@ -15,6 +15,7 @@ from polyhead.serving.models import ServedModel
 from polyhead.serving.refusals import RefusedError, failed
 from polyhead.serving.service import Service
 from polyhead.serving.visit import Visit, visit_of
+from polyhead.text.tokenized import Passage
 
 AHEAD = 4
 """Groups that are asked before the first of them is sent: enough to keep the workers busy."""
@@ -81,7 +82,7 @@ class AnswerLines(Response):
             await self._asked.put(None)
 
     async def _answered(self, group: list[Line], number: int, visit: Visit) -> bytes:
-        texts = [line for line in group if isinstance(line, str)]
+        texts = [line for line in group if not isinstance(line, RefusedError)]
         try:
             results = iter(await self._results(texts, visit))
         except RefusedError as error:
@@ -92,12 +93,12 @@ class AnswerLines(Response):
             group = [failed()] * len(group)
             results = iter(())
         lines = [
-            next(results) if isinstance(line, str) else _fault(line, place, visit)
+            _fault(line, place, visit) if isinstance(line, RefusedError) else next(results)
             for place, line in enumerate(group, start=number)
         ]
         return b"\n".join(lines) + b"\n"
 
-    async def _results(self, texts: Sequence[str], visit: Visit) -> Sequence[bytes]:
+    async def _results(self, texts: Sequence[str | Passage], visit: Visit) -> Sequence[bytes]:
         while True:
             job = Job(self._model.predictor, texts, self._tasks, self._form, deliver=lambda _: None)
             try:

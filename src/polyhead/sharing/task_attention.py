@@ -25,7 +25,8 @@ class TaskAttention(Sharing):
         dropout: share of the attention weights that are dropped in training.
 
     Reference:
-        Pooling by a learned query: Lee et al. 2019, section 3.2, https://arxiv.org/abs/1810.00825
+        Pooling by a learned query: Lee et al. 2019, section 3.2, https://arxiv.org/abs/1810.00825, without the
+        residual and the feed-forward layer of that block
     """
 
     kind: ClassVar[str] = "task_attention"

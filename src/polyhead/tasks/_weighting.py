@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Lt
 
-from polyhead.errors import did_you_mean
+from polyhead.errors import found_instead
 from polyhead.tasks.base import LabelledTask
 
 if TYPE_CHECKING:
@@ -36,12 +36,16 @@ class WeightedTask(LabelledTask):
     balance: tuple[float, ...] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        named = self.class_weights if isinstance(self.class_weights, Mapping) else {}
-        unknown = [label for label in named if self.labels is not None and label not in self.labels]
-        if unknown:
-            found = f"Found {unknown[0]!r}{did_you_mean(unknown[0], self.labels or ())}"
-            message = f"`class_weights` must name labels of the task. {found}"
+        for rule in self.unknown_weights(self.labels) if self.labels is not None else ():
+            message = f"`class_weights` {rule}"
             raise ValueError(message)
+
+    def unknown_weights(self, labels: Iterable[str]) -> list[str]:
+        """Say which labels with a weight are none of these, in a sentence if there are any."""
+        known = list(labels)
+        named = self.class_weights if isinstance(self.class_weights, Mapping) else {}
+        unknown = [label for label in named if label not in known]
+        return [f"must name labels of the task. {found_instead(unknown, known)}"] if unknown else []
 
     def prepared(self, values: Iterable[Any]) -> Self:
         if self.class_weights != "balanced":

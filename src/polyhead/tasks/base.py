@@ -62,6 +62,8 @@ class Task(ABC):
     level: ClassVar[Level]
     per_token: ClassVar[bool] = False
     """Whether a value has one item for each token that came with the row."""
+    decides: ClassVar[bool] = True
+    """Whether an answer is a choice, which logits that differ by rounding may make otherwise; else it is a number."""
     tunes: ClassVar[bool] = False
     """Whether `tuned` does anything."""
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT

@@ -1,6 +1,5 @@
 """The meaning of a text as a vector: the shared sentence embedding itself, trained on what is alike."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
@@ -12,6 +11,7 @@ from polyhead.answers import TaskAnswer
 from polyhead.decoding.likeness import ANCHOR, LEFT, NEGATIVE, POSITIVE, RIGHT, contrast, cosent, squared
 from polyhead.metrics import pearson, scatter, spearman
 from polyhead.spans import Floats, Integers
+from polyhead.tasks._numbers import is_number
 from polyhead.tasks.base import Level, Task
 from polyhead.text.tokens import TokenBatch
 
@@ -25,10 +25,16 @@ SEARCHED = 1024
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingAnswer(TaskAnswer):
-    """The vector of a text; the cosine of two tells how alike they are."""
+    """The vector of a text; the cosine of two tells how alike they are.
+
+    Args:
+        vector: the numbers.
+        text: the text itself, by which it is told from the others when neighbours are looked for.
+    """
 
     kind: ClassVar[str] = "embedding"
     vector: tuple[float, ...]
+    text: str = field(default="", repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "vector": list(self.vector)}
@@ -69,6 +75,7 @@ class Embedding(Task):
 
     kind: ClassVar[str] = "embedding"
     level: ClassVar[Level] = "text"
+    decides: ClassVar[bool] = False
 
     temperature: Annotated[float, Gt(0)] = 0.05
     scored: Literal["cosent", "cosine"] = "cosent"
@@ -78,14 +85,14 @@ class Embedding(Task):
     def read(self, value: object, text: str, problems: list[str]) -> Likeness | None:  # noqa: ARG002
         if isinstance(value, str):
             return Likeness(value)
-        if _is_number(value):
+        if is_number(value):
             return Likeness(None, score=float(cast("float", value)))
         fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}
         keys = set(fields)
         texts = all(isinstance(fields[key], str) for key in keys - {"score"})
         if texts and keys in ({"positive"}, {"positive", "negative"}):
             return Likeness(cast("str", fields["positive"]), negative=cast("str | None", fields.get("negative")))
-        if texts and keys == {"other", "score"} and _is_number(fields["score"]):
+        if texts and keys == {"other", "score"} and is_number(fields["score"]):
             return Likeness(cast("str", fields["other"]), score=float(cast("float", fields["score"])))
         rule = "the value must be a text that is alike, a score for `text_pair`, or an object with positive, or with "
         problems.append(f"{rule}positive and negative, or with other and score. Found {value!r}.")
@@ -149,9 +156,9 @@ class Embedding(Task):
             total = total + order(vectors, targets, temperature=self.temperature)
         return total / (len(widths) + 1)
 
-    def decode(self, logits: Floats, batch: TokenBatch) -> list[EmbeddingAnswer]:  # noqa: ARG002
+    def decode(self, logits: Floats, batch: TokenBatch) -> list[EmbeddingAnswer]:
         """Give each text its vector; logits are the embeddings, shape `(batch, width)`."""
-        return [EmbeddingAnswer(tuple(row)) for row in logits.tolist()]
+        return [EmbeddingAnswer(tuple(row), text) for row, text in zip(logits.tolist(), batch.texts, strict=True)]
 
     def right(self, value: Likeness, answer: Sequence[EmbeddingAnswer]) -> bool:  # noqa: ARG002
         """Hold always: a vector is neither right nor wrong, so it never spoils a row."""
@@ -161,7 +168,8 @@ class Embedding(Task):
         """Correlate cosines with scores, and look for the second texts of pairs among all of them.
 
         Primary is the mean of what there is: Spearman's correlation (no less than 0), and the share of pairs whose
-        second text is the nearest of all second and negative texts.
+        second text is the nearest of all second and negative texts. A text is not looked for beside itself, as in
+        training, and one that is exactly as near as the right one comes before it.
         """
         scores: dict[str, Any] = {}
         found: list[float] = []
@@ -195,8 +203,13 @@ def _retrieval(pairs: Sequence[tuple[Likeness, Sequence[EmbeddingAnswer]]]) -> d
     for begin in range(0, len(pairs), SEARCHED):
         part = pairs[begin : begin + SEARCHED]
         cosines = _unit(np.array([answers[0].vector for _, answers in part])) @ candidates.T
-        own = cosines[np.arange(len(part)), [place[cast("str", value.other)] for value, _ in part]]
-        ranks.append((cosines > own[:, None]).sum(axis=1))
+        wanted = [place[cast("str", value.other)] for value, _ in part]
+        for row, (_, answers) in enumerate(part):
+            itself = place.get(answers[0].text)
+            if itself is not None and itself != wanted[row]:
+                cosines[row, itself] = -np.inf
+        own = cosines[np.arange(len(part)), wanted]
+        ranks.append((cosines >= own[:, None]).sum(axis=1) - 1)
     rank = np.concatenate(ranks)
     return {
         "recall_at_1": float((rank < 1).mean()),
@@ -211,7 +224,3 @@ def _unit(vectors: Floats) -> Floats:
 
 def _cosines(left: Floats, right: Floats) -> Floats:
     return (_unit(left) * _unit(right)).sum(axis=-1)
-
-
-def _is_number(item: object) -> bool:
-    return isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item)

@@ -11,6 +11,7 @@ from annotated_types import Gt
 from polyhead.answers import TaskAnswer
 from polyhead.metrics import pearson, scatter, spearman
 from polyhead.spans import Floats, Integers
+from polyhead.tasks._numbers import is_number
 from polyhead.tasks.base import TextTask
 from polyhead.text.tokens import TokenBatch
 
@@ -61,6 +62,7 @@ class Regression(TextTask):
     """
 
     kind: ClassVar[str] = "regression"
+    decides: ClassVar[bool] = False
 
     numbers: Annotated[int, Gt(0)] = 1
     objective: Literal["mse", "huber"] = "mse"
@@ -78,7 +80,7 @@ class Regression(TextTask):
             wanted = "a number" if self.numbers == 1 else f"a list of {self.numbers} numbers"
             problems.append(f"the value must be {wanted}. Found {value!r}.")
             return None
-        wrong = [item for item in items if not _is_number(item) and not (item is None and self.numbers > 1)]
+        wrong = [item for item in items if not is_number(item) and not (item is None and self.numbers > 1)]
         if wrong or not any(item is not None for item in items):
             problems.append(f"a number must be finite and no text. Found {(wrong or items)[0]!r}.")
             return None
@@ -144,11 +146,15 @@ class Regression(TextTask):
         columns = [(gold[known, i], given[known, i]) for i, known in enumerate(~np.isnan(gold).T)]
         errors = np.concatenate([answer - value for value, answer in columns])
         exact = len(errors) > 0 and not errors.any()
-        linear = float(np.mean([pearson(*column) for column in columns]))
+        # A number that is annotated nowhere here has no correlation.
+        known = [column for column in columns if len(column[0])]
+        linear, ranked = (
+            float(np.mean([of(*column) for column in known])) if known else 0.0 for of in (pearson, spearman)
+        )
         return {
             "primary": 1.0 if exact else max(0.0, linear),
             "pearson": linear,
-            "spearman": float(np.mean([spearman(*column) for column in columns])),
+            "spearman": ranked,
             "mae": float(np.abs(errors).mean()) if len(errors) else 0.0,
             "rmse": math.sqrt(float((errors**2).mean())) if len(errors) else 0.0,
             "tolerance": list(self._tolerances()),
@@ -163,7 +169,3 @@ class Regression(TextTask):
         if self.tolerance is not None:
             return (self.tolerance,) * self.numbers
         return tuple(spread / 2 for spread in self.spreads or (1.0,) * self.numbers)
-
-
-def _is_number(item: object) -> bool:
-    return isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item)

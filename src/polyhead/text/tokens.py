@@ -105,7 +105,7 @@ class TextTokenizer:
         starts = ends = None
         if words:
             outside = np.array(encoding.special_tokens_mask or [1], dtype=bool)
-            if passage.pair is not None:
+            if passage.pair is not None and encoding.ids:
                 outside |= np.array([number == 1 for number in encoding.sequence_ids], dtype=bool)
             borders = np.array(encoding.offsets or [(0, 0)], dtype=np.int64)
             borders[outside] = -1

@@ -20,7 +20,7 @@ class WeightAverage:
         decay: the share of the average that stays at each step, in [0, 1).
 
     Reference:
-        Polyak & Juditsky 1992, https://doi.org/10.1137/0330046
+        The uniform average: Polyak & Juditsky 1992, https://doi.org/10.1137/0330046
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:

@@ -17,5 +17,8 @@ def course(standing: Standing, settings: Settings) -> Course:
 
 
 def next_epoch(order: EpochOrder, standing: Standing, shares: Mapping[str, float]) -> Epoch:
-    """Return the beginning of the epoch that follows the one where a training stands."""
-    return order.first(shares) if standing.order is None else order.after(Epoch.from_json(standing.order), shares)
+    """Return the beginning of the epoch that a training comes to; one whose first step failed has begun already."""
+    if standing.order is None:
+        return order.first(shares)
+    last = Epoch.from_json(standing.order)
+    return last if last.number == standing.epoch else order.after(last, shares)

@@ -35,6 +35,9 @@ class Gradients:
         self._passes = Passes(model, wrapped, recipe=recipe, accelerator=accelerator)
         self._processes = self._passes.processes
         self._step = Step(losses={})
+        self.coefficients: Mapping[str, float] = self._weights
+        """How much the gradient of each task counted in the last step, where losses are weighed; else its `weight`."""
+
         self.balancer = recipe.balancing.begin(self._weights, seed=recipe.training.seed)
 
     def compute(self, parts: Sequence[Labelled], *, step: int) -> dict[str, float]:
@@ -93,6 +96,7 @@ class Gradients:
             if "norms" in balancer.learns_from:
                 self._add_last_layer(in_last_layer, losses)
             self._go_back(outputs.shared, losses, coefficients, first=number == 0)
+        self.coefficients = coefficients
         return self._noted(found, counts, in_last_layer)
 
     def _joined_at_states(

@@ -58,7 +58,6 @@ class Loop:
         self._comparison = Comparison(model, recipe=plan.recipe, accelerator=accelerator, place=plan.place)
         self.standing = Standing()
         self._shares: Sequence[TaskShare] = ()
-        self._task_weights = {name: task.weight for name, task in plan.recipe.tasks.items()}
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to a checkpoint, so that what follows is what would have followed."""
@@ -115,14 +114,17 @@ class Loop:
         self._accelerator.log(share_scalars(self._shares), step=standing.step)
         self._progress.epoch(standing.epoch, len(batches), done=standing.batch)
         for parts in self._prepared(batches[standing.batch :]):
-            self._step(parts, done=standing.batch / len(batches))
+            # The middle of a step stands for it: the rate is 0 neither in the first one nor in the last.
+            self._step(parts, done=(standing.batch + len(parts) / 2) / len(batches))
             standing.batch += len(parts)
             if self._finished_steps():
-                return
+                break
             if interruption.signal_number is not None:
                 self._save()
                 interruption.raise_if_requested()
             self._save_if_due()
+        if standing.batch < len(batches):
+            return
         standing.epoch, standing.batch = standing.epoch + 1, 0
         if isinstance(self._gradients.balancer, LossBalancer):
             self._gradients.balancer.end_epoch(standing.mean_losses())
@@ -182,14 +184,15 @@ class Loop:
     def _share_done(self, done_of_epoch: float) -> float:
         limit = self._plan.settings.max_steps
         if limit is not None:
-            return (self.standing.step + 1) / (limit + 1)
+            return (self.standing.step + 0.5) / limit
         return min(1.0, (self.standing.epoch + done_of_epoch) / self._plan.settings.epochs)
 
     def _report(self, losses: Mapping[str, float], batches: int) -> None:
         self._progress.step(batches, self.standing.mean_losses())
         rate = max(group["lr"] for group in self._inner_optimizer.param_groups)
         raw = {f"loss/{name}": loss for name, loss in losses.items()}
-        weighted = {f"weighted_loss/{name}": loss * self._task_weights[name] for name, loss in losses.items()}
+        counted = self._gradients.coefficients
+        weighted = {f"weighted_loss/{name}": loss * counted[name] for name, loss in losses.items()}
         self._accelerator.log({**raw, **weighted, "learning_rate": rate}, step=self.standing.step)
 
     def _evaluate(self) -> None:

@@ -20,20 +20,25 @@ def meeting_place(order: EpochOrder, *, accumulate: int) -> At | None:
 
 
 def joins_nothing(balancing: Balancing, place: At | None) -> str | None:
-    """Say why joining gradients will do what the plain sum does; nothing when it may do more.
+    """Say why joining gradients will do what adding them up does; nothing when it may do more.
+
+    Gradients that have no number in common are at right angles. Some methods then add them up or average them; others
+    still weigh them by their lengths.
 
     Args:
         balancing: of the recipe.
         place: where gradients meet.
     """
     at: At | None = getattr(balancing, "at", None)
-    if at is None or place in {"representation", at}:
+    does: str | None = getattr(balancing, "of_parted", None)
+    if at is None or place in {"representation", at} or (place is not None and does is None):
         return None
     if place is None:
+        does = "sum"
         why = "each step holds one task. Mix tasks in a batch, or set `training.accumulate`"
     else:
         why = (
             "no row has labels of two tasks, so their gradients never meet at the token states. "
             'Set `balancing.at = "parameters"`, at two to four times the cost of a step'
         )
-    return f"balancing {balancing.kind!r} will do what the plain sum does: {why}"
+    return f"balancing {balancing.kind!r} will do what the plain {does} does: {why}"

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.data.alignment import misaligned_rows
-from polyhead.data.dataset import Dataset
+from polyhead.data.dataset import Dataset, emptied, task_faults
 from polyhead.data.rows import Rows
-from polyhead.errors import DataError
+from polyhead.errors import DataError, Fault
 from polyhead.text.tokens import Passage, TextTokenizer
 
 
@@ -29,7 +29,17 @@ def aligned(data: Dataset, tokenizer: TextTokenizer, *, skip: bool) -> Dataset:
         title = "the data cannot be trained on"
         raise DataError(title, faults)
     kept = {name: rows.without([row for row, _ in found[name]]) for name, rows in data.splits().items() if found[name]}
-    return replace(data, **kept, skipped=data.skipped + faults) if kept else data
+    skipped = data.skipped + faults
+    if lacking := [*emptied(kept, skipped), *_newly_lacking(kept.get("train", data.train), data)]:
+        title = "the data cannot be trained on"
+        raise DataError(title, [*lacking, *skipped])
+    return replace(data, **kept, skipped=skipped) if kept else data
+
+
+def _newly_lacking(train: Rows, data: Dataset) -> list[Fault]:
+    """Say which tasks have lost all that they could be trained on."""
+    before = {fault.where for fault in task_faults(data.train, data.tasks)}
+    return [fault for fault in task_faults(train, data.tasks) if fault.where not in before]
 
 
 def passages_of(rows: Rows) -> Iterator[Passage | str]:

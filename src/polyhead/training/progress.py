@@ -11,6 +11,7 @@ from rich.table import Table
 
 from polyhead.data.dataset import Dataset
 from polyhead.data.order import TaskShare
+from polyhead.errors import listed
 from polyhead.training.defaults import Settings
 
 BATCHES_A_LINE = 100
@@ -119,7 +120,10 @@ class Written(Progress):
         counted = ", ".join(f"{name} {len(rows):,}" for name, rows in sizes.items() if rows is not None)
         self.note(f"rows: {counted}")
         if data.skipped:
-            self.note(f"skipped {len(data.skipped)} bad rows, the first at {data.skipped[0]}")
+            places = dict.fromkeys(fault.where for fault in data.skipped)
+            self.note(f"skipped {len(places):,} bad rows:")
+            for sentence in listed(data.skipped):
+                self.note(sentence)
 
     def shares(self, shares: Sequence[TaskShare], *, epoch: int) -> None:
         # Most kinds of sampling keep their shares; only what changes is worth telling again.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
@@ -157,7 +158,7 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel, *, few: bool) ->
     seed = recipe.training.seed
     names = [name for name, task in data.tasks.items() if task.weight > 0]
     labelled = data.train.labelled[:, [list(data.tasks).index(name) for name in names]]
-    tokens = (lengths @ labelled).tolist()
+    tokens = (lengths.astype(np.int64) @ labelled).tolist()
     settings = resolve(recipe.training, recipe.encoder, tokens=tokens, width=model.width, few=few)
     swapper = None
     if settings.swap_entities:

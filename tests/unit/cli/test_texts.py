@@ -5,6 +5,7 @@ import pytest
 
 from polyhead.cli.texts import TextLines, opened
 from polyhead.errors import UsageError
+from polyhead.text.tokenized import Passage
 
 
 def lines_of(content: bytes) -> TextLines:
@@ -73,3 +74,35 @@ def test_a_file_is_opened_with_its_size(tmp_path: Path) -> None:
 def test_what_cannot_be_opened_is_the_callers_fault(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="`--input` must be a file"), opened(str(tmp_path / name)):
         pass
+
+
+def test_a_row_may_bring_a_second_text_and_tokens() -> None:
+    content = b'{"text": "a b", "text_pair": "c"}\n{"tokens": ["a", "b."]}\n{"text": "a  b", "tokens": ["a", "b"]}\n'
+    pair, joint, apart = TextLines(io.BytesIO(content), "file", per_token=True)
+    assert isinstance(pair, Passage)
+    assert isinstance(joint, Passage)
+    assert isinstance(apart, Passage)
+    assert (pair.text, pair.pair, pair.tokens) == ("a b", "c", None)
+    assert (joint.text, joint.tokens is not None and joint.tokens.tolist()) == ("a b.", [[0, 1], [2, 4]])
+    assert apart.tokens is not None
+    assert apart.tokens.tolist() == [[0, 1], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        (b'{"text": "a", "text_pair": 5}', "`text_pair` must be a string. Found 5."),
+        (b'{"text": "a", "tokens": ["b"]}', "Found no 'b' there."),
+        (b'{"tokens": "a b"}', ""),
+        (b'{"tokens": [" "]}', "Found ' ' at 0."),
+        (b'{"tokens": 7}', "tokens must be a list of strings. Found 7."),
+    ],
+)
+def test_a_second_text_and_tokens_must_fit(line: bytes, rule: str) -> None:
+    lines = TextLines(io.BytesIO(line), "file", per_token=True)
+    assert len(list(lines)) == (not rule)
+    assert [rule in fault.rule for fault in lines.faults] == [True] * bool(rule)
+
+
+def test_tokens_beside_a_text_do_not_matter_where_no_task_answers_a_token() -> None:
+    assert list(lines_of(b'{"text": "a", "tokens": 12, "text_pair": null}')) == ["a"]

@@ -1,6 +1,7 @@
 """All splits of a recipe together: labels read off training rows, all faults at once, and rows left out on request."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from polyhead.data.dataset import Dataset, load_dataset, read_dataset
 from polyhead.errors import DataError
 from polyhead.recipe import Recipe
+from polyhead.recipe_sources import SplitShares
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
 
@@ -162,6 +164,18 @@ def test_a_split_of_which_nothing_is_left_is_a_fault(split: str, save: Save, mak
     assert faults_of(make_recipe(splits=splits, on_bad_rows="skip")) == [
         f"data.{split}: the split must have a good row. Found faults in all 2 rows."
     ]
+
+
+def test_shares_must_leave_a_row_for_each_split(save: Save, make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe(splits={"train": [save(TRAIN[0])]})
+    recipe = replace(recipe, data=replace(recipe.data, split=SplitShares(dev=0.9)))
+    assert any(fault.startswith("data.split: the shares must leave a row for") for fault in faults_of(recipe))
+
+
+def test_weights_of_labels_that_no_row_bears_are_a_fault(save: Save, make_recipe: MakeRecipe) -> None:
+    tasks = {"topic": {"kind": "classification", "class_weights": {"x": 2.0, "yy": 1.0}}}
+    (fault,) = faults_of(make_recipe(tasks=tasks, splits={"train": [save(*TRAIN)]}))
+    assert fault.startswith("tasks.topic.class_weights: must name labels of the task. Found 'yy'; did you mean 'y'?")
 
 
 def test_what_could_be_read_is_there_beside_the_faults(save: Save, make_recipe: MakeRecipe) -> None:

@@ -122,3 +122,16 @@ def test_what_follows_what_is_learned(wordpiece: TextTokenizer) -> None:
 def test_a_text_without_words_has_no_spans(wordpiece: TextTokenizer) -> None:
     batch = wordpiece.batch(wordpiece.tokenize([""]))
     assert LinearChain(LABELS).decode(np.zeros((*batch.ids.shape, TAGS)), batch) == [()]
+
+
+def test_a_loss_is_never_below_nothing_and_keeps_its_gradient(random: np.random.Generator) -> None:
+    gold = torch.tensor(random.integers(0, 1, size=(400, 30)))
+    scores = torch.tensor(random.normal(size=(400, 30, TAGS)) * 7, dtype=torch.float32)
+    scores[..., OUTSIDE] += 60
+    chain = LinearChain(labels=LABELS)
+    losses = [float(chain.loss(scores[row : row + 1], gold[row : row + 1])) for row in range(len(gold))]
+    assert min(losses) == 0.0
+    less_sure = (scores.detach() * 0.1).requires_grad_()
+    chain.loss(less_sure, gold).backward()
+    assert less_sure.grad is not None
+    assert float(less_sure.grad.abs().max()) > 1e-4

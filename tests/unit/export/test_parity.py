@@ -9,6 +9,7 @@ from polyhead.model.engine import TorchEngine
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.runtime.engine import EngineOutputs
 from polyhead.runtime.session import OnnxEngine
+from polyhead.tasks.regression import Regression
 from polyhead.text.tokens import TokenBatch
 
 Make = Callable[..., MultiTaskModel]
@@ -71,6 +72,31 @@ def test_what_is_no_number_breaks_it(make_model: Make, task: str) -> None:
 def test_the_record_of_the_manifest_tells_texts_difference_and_answers() -> None:
     parity = Parity(texts=9, difference=2e-6, unequal=1, example="x")
     assert parity.to_json() == {"texts": 9, "max_difference": 2e-6, "unequal_answers": 1}
+
+
+class Numbers:
+    """Gives one number a text, the same each time but for a shift."""
+
+    def __init__(self, *, by: float = 0.0) -> None:
+        self._by = by
+
+    def run(self, batch: TokenBatch, tasks: Sequence[str]) -> EngineOutputs:
+        logits = np.linspace(-1.0, 1.0, len(batch.texts))[:, None] + self._by
+        return EngineOutputs(dict.fromkeys(tasks, logits), np.zeros((len(batch.texts), 2)))
+
+
+@pytest.mark.parametrize(("by", "holds"), [(1e-5, True), (0.01, False)])
+@pytest.mark.parametrize("spread", [1e-4, 1.0, 1e6])
+def test_numbers_are_compared_in_spreads_whatever_their_unit(
+    by: float,
+    holds: bool,  # noqa: FBT001
+    spread: float,
+    make_model: Make,
+) -> None:
+    tasks = {"price": Regression(centers=(0.0,), spreads=(spread,))}
+    tokenizer = make_model().tokenizer
+    parity = compare(Numbers(), Numbers(by=by), tokenizer=tokenizer, tasks=tasks, texts=["w1", "w2", "w3 w4"])
+    assert parity.holds == holds
 
 
 @pytest.mark.parametrize(

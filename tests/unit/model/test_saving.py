@@ -13,11 +13,14 @@ from safetensors.torch import load_file, save_file
 
 from polyhead.errors import EncoderUnavailableError, FolderError, StorageError, UsageError
 from polyhead.folder import read_manifest, sha256_of
+from polyhead.model.compact import build_compact
 from polyhead.model.encoder import load_encoder
 from polyhead.model.engine import TorchEngine
 from polyhead.model.multitask import MultiTaskModel
+from polyhead.model.spelling import fold
 from polyhead.recipe import EncoderSettings
 from polyhead.runtime.predictor import Predictor
+from polyhead.tasks.base import Task
 
 FAMILIES = ("bert", "distilbert", "gpt_neo", "modernbert", "roberta")
 
@@ -113,9 +116,19 @@ def test_a_model_folder_is_an_encoder_for_another_recipe(
     ours, theirs = model.tokenizer.tokenize(texts), loaded.tokenizer.tokenize(texts)
     assert all(np.array_equal(left.ids, right.ids) for left, right in zip(ours, theirs, strict=True))
     assert loaded.tokenizer.padding_id == model.tokenizer.padding_id
+    assert loaded.tokenizer.filler_id == model.tokenizer.filler_id
     assert all(
         torch.equal(tensor, loaded.module.state_dict()[name]) for name, tensor in model.encoder.state_dict().items()
     )
+
+
+def test_an_encoder_that_was_compact_reads_no_text_as_before(tasks: Mapping[str, Task], tmp_path: Path) -> None:
+    made = build_compact(["a few words", "and more words"], seed=0)
+    fold(made.module)
+    model = MultiTaskModel(encoder=made.module, tokenizer=made.tokenizer, tasks=tasks, pooling="mean", projection=None)
+    model.save_pretrained(tmp_path / "model")
+    loaded = load_encoder(EncoderSettings(name="model"), folder=tmp_path)
+    assert [of.ids.tolist() for of in loaded.tokenizer.tokenize([""])] == [[made.tokenizer.filler_id]]
 
 
 def test_the_folder_holds_what_the_contract_names_and_nothing_pickled(make_model: Make, tmp_path: Path) -> None:

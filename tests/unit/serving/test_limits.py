@@ -1,5 +1,7 @@
 import json
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -94,6 +96,18 @@ def test_an_answer_that_takes_too_long_is_504_and_its_work_is_dropped(start: Sta
     assert response.status_code == 504
     assert "0.2 seconds" in response.json()["error"]["message"]
     assert client.app.state.service.batcher.depth()[0] == 0
+
+
+def test_a_request_that_no_idle_server_could_answer_in_time_is_413_and_soon_at_once(start: Start, folder: Path) -> None:
+    (folder / "polyhead.json").write_text('{"seconds": 0.02}')
+    client = start(limits=Limits(request_seconds=1.0), workers=1)
+    heavy = {"texts": ["soup and bread " * 16] * 200}
+    for most in (5.0, 0.9):
+        begun = time.monotonic()
+        response = client.post("/predict", json=heavy)
+        assert time.monotonic() - begun < most
+        assert (response.status_code, "within 1 seconds" in response.text) == (413, True)
+    assert client.post("/predict", json={"texts": ["soup"]}).status_code == 200
 
 
 def test_a_server_that_loads_answers_503_with_a_time_to_come_again(start: Start) -> None:

@@ -1,8 +1,12 @@
 import json
 from types import ModuleType
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+
+from polyhead.serving.forms import AnswerForm
+from polyhead.text.tokenized import Passage
 
 MARK = "zanzibar-marker"
 
@@ -15,6 +19,41 @@ def test_answers_are_the_predictors_in_the_order_of_the_texts(client: TestClient
     texts = ["Ada had soup", "", "🙂 great match in Paris", "the vote . دبي", "awful awful bread"] * 6
     answers = client.post("/predict", json={"texts": texts}).json()["answers"]
     assert answers == [answer.to_json() for answer in stand_in.keyword_predictor().predict(texts)]
+
+
+def test_rows_bring_second_texts_and_tokens(client: TestClient, stand_in: ModuleType) -> None:
+    rows = [{"text": "soup", "text_pair": "awful bread", "mood": "good"}, {"tokens": ["Ada", "."]}, {"text": "a"}]
+    passages = [Passage("soup", "awful bread"), Passage("Ada .", None, np.array([[0, 3], [4, 5]])), "a"]
+    wanted = [answer.to_json() for answer in stand_in.keyword_predictor().predict(passages)]
+    assert client.post("/predict", json={"texts": rows}).json()["answers"] == wanted
+    content = "\n".join(map(json.dumps, rows))
+    streamed = client.post("/predict", content=content, headers={"content-type": "application/x-ndjson"})
+    assert lines(streamed.text) == wanted
+    assert wanted[0] != stand_in.keyword_predictor().predict(["soup"])[0].to_json()
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ({}, "must hold a `text`"),
+        ({"text": "a", "tokens": [MARK]}, "follow each other"),
+        ({"tokens": [" "]}, "more than white space"),
+        ({"text": "a", "text_pair": 5}, "`texts[0].text_pair`"),
+        ({"text": ["a"]}, "`texts[0]"),
+        (5, "`texts[0]`: input should be a valid string"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_refused_without_an_echo(client: TestClient, row: object, rule: str) -> None:
+    response = client.post("/predict", json={"texts": [row]})
+    assert (response.status_code, rule in response.json()["error"]["message"]) == (422, True)
+    assert MARK not in response.text
+
+
+def test_a_threshold_only_leaves_out() -> None:
+    form, scores = AnswerForm(threshold=0.01), {"a": 0.9, "b": 0.3}
+    document = {"text": "x", "tasks": {"tags": {"labels": ["a"], "scores": scores}}}
+    assert form.shaped(document, np.zeros(2))["tasks"]["tags"] == {"labels": ["a"], "scores": scores}
+    assert AnswerForm(threshold=0.95).shaped(document, np.zeros(2))["tasks"]["tags"] == {"labels": [], "scores": {}}
 
 
 def test_only_the_tasks_that_are_named_are_answered(client: TestClient) -> None:

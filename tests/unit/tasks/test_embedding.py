@@ -157,5 +157,19 @@ def test_pairs_are_judged_by_whether_the_second_text_is_the_nearest() -> None:
     assert score["mean_reciprocal_rank"] == pytest.approx((1 + 1 + 1 / 2) / 3)
 
 
+def test_pairs_may_go_both_ways() -> None:
+    one, other = EmbeddingAnswer((1.0, 0.0), "one"), EmbeddingAnswer((0.0, 1.0), "other")
+    twin, second = EmbeddingAnswer((1.0, 0.1), "twin"), EmbeddingAnswer((0.1, 1.0), "second")
+    values = [Likeness("twin"), Likeness("one"), Likeness("second"), Likeness("other")]
+    answers = [(one, twin), (twin, one), (other, second), (second, other)]
+    assert Embedding().score(values, answers)["recall_at_1"] == 1.0
+
+
+def test_vectors_that_are_all_alike_find_nothing() -> None:
+    values = [Likeness(text) for text in "abc"]
+    score = Embedding().score(values, [(vector(1.0, 0.0), vector(1.0, 0.0))] * 3)
+    assert (score["primary"], score["mean_reciprocal_rank"]) == (0.0, pytest.approx(1 / 3))
+
+
 def test_no_rows_score_zero(task: Embedding) -> None:
     assert task.score([], [])["primary"] == 0.0

@@ -93,3 +93,19 @@ def test_answers_against_the_gold_are_no_worse_than_zero() -> None:
 
 def test_no_rows_score_zero() -> None:
     assert Regression().score([], [])["primary"] == 0.0
+
+
+def test_a_number_beyond_all_floats_is_refused() -> None:
+    problems: list[str] = []
+    assert Regression().read(10**400, "", problems) is None
+    assert "must be finite" in problems[0]
+
+
+def test_numbers_that_are_annotated_nowhere_take_no_part_in_the_correlation() -> None:
+    gold = [(1.0, None), (2.0, None), (3.0, None)]
+    given = [RegressionAnswer((value, 0.0)) for value in (1.0, 2.5, 3.0)]
+    one = Regression().score([(value,) for value, _ in gold], [RegressionAnswer(of.values[:1]) for of in given])
+    both = Regression(numbers=2).score(gold, given)
+    assert {name: both[name] for name in ("primary", "pearson", "spearman", "mae")} == {
+        name: one[name] for name in ("primary", "pearson", "spearman", "mae")
+    }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from polyhead.errors import FolderError
-from polyhead.text.tokens import TextTokenizer, TokenBatch
+from polyhead.text.tokens import Passage, TextTokenizer, TokenBatch
 from polyhead.text.words import code_points, word_starts
 
 SHARED = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -203,3 +203,13 @@ def test_a_million_characters_are_read_in_bounded_time(wordpiece: TextTokenizer)
     (tokenized,) = wordpiece.tokenize(["word " * 20_000 + "x" * 100_000])
     assert tokenized.truncated
     assert len(words_of(wordpiece.batch([tokenized]), 0)) <= 62
+
+
+def test_a_pair_of_nothing_is_read_where_the_tokenizer_adds_nothing() -> None:
+    plain = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = TextTokenizer(plain, max_tokens=8, padding_id=0, filler_id=0)
+    (nothing,) = tokenizer.tokenize([Passage("", "")])
+    assert nothing.ids.tolist() == [0]
+    assert nothing.starts is not None
+    assert nothing.starts.tolist() == [-1]

@@ -3,7 +3,9 @@ import pytest
 
 from polyhead.balancing.base import At, Balancing
 from polyhead.balancing.fixed import Fixed
+from polyhead.balancing.mgda import MultipleGradientDescent
 from polyhead.balancing.pcgrad import PCGrad
+from polyhead.balancing.upgrad import UPGrad
 from polyhead.data.order import EpochOrder
 from polyhead.training.meeting import joins_nothing, meeting_place
 
@@ -37,6 +39,7 @@ def test_gradients_meet_where_two_tasks_learn_at_once(
         (PCGrad(), "representation"),
         (PCGrad(at="parameters"), "representation"),
         (PCGrad(at="parameters"), "parameters"),
+        (MultipleGradientDescent(), "parameters"),
     ],
 )
 def test_no_warning_where_gradients_can_be_joined(balancing: Balancing, place: At | None) -> None:
@@ -56,3 +59,8 @@ def test_a_warning_says_what_to_do(at: At, place: At | None, advice: str) -> Non
     assert warning is not None
     assert "'pcgrad' will do what the plain sum does" in warning
     assert advice in warning
+
+
+def test_a_method_that_averages_is_no_sum() -> None:
+    assert "'upgrad' will do what the plain mean does" in str(joins_nothing(UPGrad(), "parameters"))
+    assert "what the plain sum does" in str(joins_nothing(UPGrad(), None))

@@ -77,3 +77,16 @@ def test_spans_beyond_the_first_window_are_looked_at_too(
     data = replace(dataset(rows_of(TASKS, late)))
     with pytest.raises(DataError):
         aligned(data, tokenizer, skip=False)
+
+
+def test_rows_that_are_left_out_must_leave_something_to_train_on(
+    rows_of: Callable[..., Rows], tokenizer: TextTokenizer
+) -> None:
+    bad = {"text": "red sky", "places": [{"start": 0, "end": 2, "label": "LOC"}]}
+    other = {"text": "red", "topic": "a"}
+    with pytest.raises(DataError, match=r"data.train: the split must have a good row"):
+        aligned(dataset(rows_of(TASKS, bad)), tokenizer, skip=True)
+    with pytest.raises(DataError, match=r"tasks.places: a task must have a labelled training row"):
+        aligned(dataset(rows_of(TASKS, bad, other)), tokenizer, skip=True)
+    with pytest.raises(DataError, match=r"data.dev: the split must have a good row"):
+        aligned(dataset(rows_of(TASKS, other), rows_of(TASKS, bad)), tokenizer, skip=True)

@@ -131,6 +131,23 @@ def test_max_steps_ends_training_in_the_middle_of_an_epoch(tmp_path: Path) -> No
     assert first["step"] == 2
 
 
+def test_max_steps_may_end_with_an_epoch(tmp_path: Path) -> None:
+    result = train(recipe_in(tmp_path, {"max_steps": 4}), output=tmp_path / "model")
+    assert [(record["step"], record["epoch"]) for record in result.history] == [(2, 1), (4, 2)]
+
+
+@pytest.mark.parametrize("length", [{"epochs": 1}, {"max_steps": 1}])
+def test_the_only_step_of_a_run_teaches_something(tmp_path: Path, length: dict[str, int]) -> None:
+    heads: list[bytes] = []
+    for rate in (1e-3, 5e-3):
+        training: dict[str, object] = {"batch_tokens": 4096, "head_learning_rate": rate, **length}
+        recipe = recipe_in(tmp_path, training)
+        result = train(recipe, output=tmp_path / f"model-{rate}")
+        assert [record["step"] for record in result.history] == [1]
+        heads.append((result.folder / "heads.safetensors").read_bytes())
+    assert heads[0] != heads[1]
+
+
 def test_patience_ends_training_when_dev_stands_still(tmp_path: Path) -> None:
     training = {"epochs": 30, "patience": 2, "learning_rate": 1e-12}
     result = train(recipe_in(tmp_path, training), output=tmp_path / "model")

@@ -12,8 +12,8 @@ from polyhead.data.formats.jsonl import json_bytes
 from polyhead.data.formats.roles import tag_columns
 from polyhead.data.formats.shapes import OWN, columns_of, reads_like_json, tags_in, text_of, tokens_of
 from polyhead.data.formats.spooling import spooled
-from polyhead.data.given_tokens import located
 from polyhead.errors import Fault
+from polyhead.text.given_tokens import located
 
 UNIVERSAL = ("id", "tokens", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 UNIVERSAL_ENDINGS = (".conllu", ".conllup")
@@ -44,7 +44,7 @@ def read_conll(file: DataFile, faults: list[Fault]) -> Numbered:
     for sentence in _sentences(file, faults):
         declared = sentence.comments.pop(HEADER, None)
         if declared and not file.columns:
-            names = [name.lower().replace("form", "tokens") for name in declared.split()]
+            names = [_named(name) for name in declared.split()]
         rows = [row for row in sentence.rows if not universal or row[0].isdecimal()]
         if rows and sentence.whole and rows[0][0] != BORDER:
             yield sentence.line, _record(rows, names, sentence.comments, wanted=file.wanted)
@@ -85,7 +85,9 @@ def _record(
         named[0] = "tokens"
     record: dict[str, Any] = {name: Cell(value) for name, value in comments.items() if name != "text"}
     # A row that is not labelled for a column has nothing in it.
-    record |= {name: column for name, column in zip(named, columns, strict=True) if set(column) != {ABSENT}}
+    record |= {
+        name: column for name, column in zip(named, columns, strict=True) if set(column) != {ABSENT} or name == "tokens"
+    }
     for name in wanted - record.keys():
         if re.fullmatch(r"-?\d+", name) and -width <= int(name) < width:
             record[name] = columns[int(name)]
@@ -93,6 +95,12 @@ def _record(
     if text is not None and not isinstance(located(record["tokens"], text), str):
         record["text"] = text
     return record
+
+
+def _named(column: str) -> str:
+    """Return our name of a column: those of CoNLL-U in small letters, its `FORM` as tokens, others as they are."""
+    small = column.lower()
+    return "tokens" if small == "form" else small if small in UNIVERSAL else column
 
 
 def write_conll(records: Iterable[Record], path: Path, losses: Losses) -> None:

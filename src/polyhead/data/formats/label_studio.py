@@ -68,7 +68,10 @@ def _labels_of(value: Fields) -> list[str]:
 
 
 def _span(value: Fields, label: str) -> dict[str, Any]:
-    return {"start": value["start"], "end": value["end"], "label": label}
+    """Return a span, with its text where the export tells it in one line: it is held to the text of the row."""
+    span = {"start": value["start"], "end": value["end"], "label": label}
+    said = value.get("text")
+    return {**span, "text": said} if isinstance(said, str) and len(said.splitlines()) == 1 else span
 
 
 def write_label_studio(records: Iterable[Record], path: Path, losses: Losses) -> None:
@@ -95,10 +98,7 @@ def _results(name: str, value: Any, record: Record) -> list[dict[str, Any]] | No
     spans, labels = spans_in(value, record), choices_in(value)
     shared = {"from_name": name, "to_name": "text"}
     if spans is not None:
-        return [
-            {**shared, "type": "labels", "value": {**_span(s, s["label"]), "text": s["text"], "labels": [s["label"]]}}
-            for s in spans
-        ]
+        return [{**shared, "type": "labels", "value": {**_span(s, s["label"]), "labels": [s["label"]]}} for s in spans]
     if labels is not None and "tokens" not in record:
         return [{**shared, "type": "choices", "value": {"choices": list(labels)}}]
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -7,7 +7,7 @@ from typing import Any, cast
 from polyhead.data.alignment import words_of
 from polyhead.data.formats.base import Losses, Record
 from polyhead.data.formats.tags import are_chunk_tags, spans_of_tags, tags_of_spans
-from polyhead.data.given_tokens import joined, located
+from polyhead.text.given_tokens import joined, located
 
 OWN = ("text", "tokens", "text_pair")
 

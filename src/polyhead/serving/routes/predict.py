@@ -18,21 +18,22 @@ router = APIRouter(route_class=PlainRoute)
 async def predict(request: Request) -> Response:
     """Answer texts: every task at once, or the tasks that are named.
 
-    A body of the type `application/x-ndjson` is a stream: a text or a `{"text": …}` a line, options in the query,
+    A body of the type `application/x-ndjson` is a stream: a text or a row a line, options in the query,
     and an answer a line comes back while lines still come. `Accept: application/x-ndjson` streams answers only.
     """
     model, service = model_of(request), service_of(request)
     if is_stream(request.scope):
         options = read_query(request, Options)
-        groups = LineReader(request, service.limits).groups()
+        texts, groups = [], LineReader(request, service.limits).groups()
     else:
         options = await read_body(request, PredictBody)
-        service.check(options.texts)
-        groups = groups_of(options.texts)
+        texts = options.to_passages()
+        service.check(texts)
+        groups = groups_of(texts)
     tasks, form = tasks_of(model, options.tasks), service.answer_form(model, options.to_form())
     if not isinstance(options, PredictBody) or LINES_TYPE in request.headers.get("accept", ""):
         return AnswerLines(service, model, groups=groups, tasks=tasks, form=form)
-    job = await ask(request, model, texts=options.texts, tasks=tasks, form=form)
+    job = await ask(request, model, texts=texts, tasks=tasks, form=form)
     return json_response(b'{"answers":[' + b",".join(job.results) + b"]}")
 
 

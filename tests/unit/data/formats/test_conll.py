@@ -144,3 +144,17 @@ def test_a_first_token_that_reads_like_a_comment_is_told(write: Write) -> None:
 def test_endings_do_not_change_what_numbers_mean(pack: str, parse: Parse, tmp_path: Path) -> None:  # noqa: ARG001
     records, _ = parse("conll", "1 one X\n2 two Y\n", name=f"rows.{pack}")
     assert records[0][1]["tokens"] == (["one", "two"] if pack == "conllu" else ["1", "2"])
+
+
+def test_declared_columns_keep_their_names(parse: Parse) -> None:
+    content = "# global.columns = tokens NER platform FORM2\nAda B-PER X y\n"
+    assert parse("conll", content)[0][0][1] == {"tokens": ["Ada"], "NER": ["B-PER"], "platform": ["X"], "FORM2": ["y"]}
+    assert parse("conll", "# global.columns = ID FORM UPOS\n1 Ada NOUN\n")[0][0][1] == {
+        "id": ["1"],
+        "tokens": ["Ada"],
+        "upos": ["NOUN"],
+    }
+
+
+def test_a_token_that_is_an_underscore_is_no_absent_column(parse: Parse) -> None:
+    assert parse("conll", "# text = _\n_ O\n")[0][0][1]["tokens"] == ["_"]

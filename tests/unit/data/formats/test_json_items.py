@@ -54,6 +54,29 @@ def test_wrong_items_are_faults_and_the_rest_is_read(parse: Parse) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        ('[{"a": 1}]\n[{"a": 2}]', "nothing must follow the list. Found more from line 2 on"),
+        ('[{"a": 1}] rubbish', "nothing must follow the list"),
+        ('[]{"a": 1}', "nothing must follow the list"),
+        ('[{"a": 1}\n {"a": 2}]', "a comma between them. Found none on line 2"),
+        ('[{"a": 1},]', "must be whole JSON"),
+        ("[" * 100_000, "must be whole JSON"),
+    ],
+)
+def test_no_row_is_lost_between_and_after_lists(content: str, rule: str, parse: Parse) -> None:
+    with pytest.raises(DataError, match=rule):
+        parse("json", content)
+
+
+def test_an_item_that_python_cannot_read_is_a_fault(parse: Parse) -> None:
+    deep = '{"a": ' * 400 + "[" * 200 + "]" * 200 + "}" * 400
+    records, faults = parse("json", f'[{{"a": {"7" * 5000}}},\n{deep},\n{{"b": 1}}]')
+    assert [record for _, record in records if "b" in record] == [{"b": 1}]
+    assert faults[0] == "rows:1: an item must be JSON that can be read. Found a number of too many digits."
+
+
 @pytest.mark.parametrize("items", [[], ITEMS])
 def test_what_is_written_is_read_again(items: list[Any], parse: Parse, write: Write) -> None:
     path, losses = write("json", items)

@@ -39,9 +39,9 @@ def test_results_become_columns_of_their_controls(parse: Parse) -> None:
     assert not faults
     first = records[0][1]
     assert first["entities"] == [
-        {"start": 0, "end": 3, "label": "PER"},
-        {"start": 13, "end": 18, "label": "LOC"},
-        {"start": 13, "end": 18, "label": "CITY"},
+        {"start": 0, "end": 3, "label": "PER", "text": "Ada"},
+        {"start": 13, "end": 18, "label": "LOC", "text": "Leeds"},
+        {"start": 13, "end": 18, "label": "CITY", "text": "Leeds"},
     ]
     assert (first["topic"], first["emotions"]) == (["news"], ["joy", "awe"])
     assert isinstance(first["topic"], Choices)
@@ -67,7 +67,7 @@ def test_the_short_export_is_read_alike(parse: Parse) -> None:
             1,
             {
                 "text": "Ada",
-                "entities": [{"start": 0, "end": 3, "label": "PER"}],
+                "entities": [{"start": 0, "end": 3, "label": "PER", "text": "Ada"}],
                 "topic": "news",
                 "emotions": ["joy", "awe"],
             },
@@ -88,7 +88,12 @@ def test_a_text_annotated_twice_or_drawn_upon_is_a_fault(parse: Parse) -> None:
 
 def test_what_is_written_is_read_again(parse: Parse, write: Write) -> None:
     rows = [
-        {"text": "Ada", "entities": [{"start": 0, "end": 3, "label": "PER"}], "topic": "x", "score": 1.5},
+        {
+            "text": "Ada",
+            "entities": [{"start": 0, "end": 3, "label": "PER", "text": "Ada"}],
+            "topic": "x",
+            "score": 1.5,
+        },
         {"text": "none", "entities": []},
         {"tokens": ["a", "b"], "pos": ["X", "Y"], "text_pair": "c"},
     ]

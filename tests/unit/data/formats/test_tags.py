@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyhead.data.formats.tags import are_chunk_tags, is_chunk_tag, runs_of, spans_of_tags, tags_of_spans
-from polyhead.data.given_tokens import joined
+from polyhead.text.given_tokens import joined
 
 # scheme -> tags of the same two neighbouring places, a person and an outside word
 SAME = {

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from polyhead.data.checking import RowCheck
 from polyhead.data.columns import Row
-from polyhead.data.given_tokens import joined, located, read_tokens
 from polyhead.tasks.base import Task
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.tagging import Tagging
+from polyhead.text.given_tokens import joined, located, read_tokens
 
 WORDS = st.lists(st.text(alphabet="abé🎉", min_size=1, max_size=4), max_size=8)
 
