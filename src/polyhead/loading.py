@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from polyhead.errors import MissingExtraError, UsageError, did_you_mean
 from polyhead.folder import read_manifest
+from polyhead.manifest import ENCODER_WEIGHTS, MANIFEST
 from polyhead.runtime.engine import Engine
 from polyhead.runtime.names import GRAPHS
 from polyhead.runtime.predictor import BUDGET, Predictor
@@ -80,7 +81,8 @@ def _with_graph(engine: str, folder: Path, threads: int | None) -> Predictor:
     if engine in OPENVINO:
         _need_openvino(engine)
     graph = GRAPHS[engine]
-    manifest = read_manifest(folder, only={TOKENIZER, graph, str(PurePosixPath(graph).with_suffix(".bin"))})
+    read = {TOKENIZER, graph, str(PurePosixPath(graph).with_suffix(".bin"))}
+    manifest = read_manifest(folder, only=read | _written_later(folder))
     # OpenVINO runs the graph of onnxruntime, and was seen to misread one, so that it must have been proven there, too.
     if graph not in manifest.files or engine not in manifest.exports:
         rule = f"engine {engine!r} needs {graph} in the model folder, measured for it"
@@ -96,6 +98,16 @@ def _with_graph(engine: str, folder: Path, threads: int | None) -> Predictor:
         overlap=manifest.overlap,
     )
     return Predictor(tasks=manifest.tasks, tokenizer=tokenizer, engine=opened, threads=threads or usable_cores())
+
+
+def _written_later(folder: Path) -> set[str]:
+    """Name the encoder's weights where they are younger than the manifest, and so perhaps no longer the graph's.
+
+    To read them only to compare their hash would take as long as to read the graph.
+    """
+    weights = folder / ENCODER_WEIGHTS
+    later = weights.is_file() and weights.stat().st_mtime_ns > (folder / MANIFEST).stat().st_mtime_ns
+    return {ENCODER_WEIGHTS} if later else set()
 
 
 def _need_openvino(engine: str) -> None:

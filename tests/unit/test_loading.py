@@ -173,6 +173,20 @@ def test_a_file_that_is_read_must_be_as_it_was_written(exported: Path, tmp_path:
         load(folder)
 
 
+def test_an_encoder_that_was_changed_after_the_export_is_told(exported: Path, tmp_path: Path) -> None:
+    shutil.copytree(exported, tmp_path / "model")
+    weights, manifest = tmp_path / "model" / "model.safetensors", tmp_path / "model" / "polyhead.json"
+    later = manifest.stat().st_mtime_ns + 10**9
+    os.utime(weights, ns=(later, later))
+    load(tmp_path / "model", engine="onnx")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    os.utime(weights, ns=(later, later))
+    with pytest.raises(FolderError, match=r"model.safetensors"):
+        load(tmp_path / "model", engine="onnx")
+    weights.unlink()
+    load(tmp_path / "model", engine="onnx")
+
+
 def test_files_that_only_training_reads_are_not_read(exported: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(exported, folder)
