@@ -29,7 +29,7 @@ def read_manifest(folder: Path, *, verify: bool = True, only: Collection[str] | 
         document = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FolderError(_what_it_is(folder)) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         message = f"{path} must be readable JSON. Found: {error}."
         raise FolderError(message) from error
     manifest = Manifest.from_json(document, where=path)

@@ -39,13 +39,16 @@ def load(folder: str | Path, *, engine: str | None = None, threads: int | None =
 
     Raises:
         FolderError: the folder is absent, altered or of a later format.
-        UsageError: there is no engine of that name, or the folder was not exported for it.
+        UsageError: there is no engine of that name, the folder was not exported for it, or `threads` is no count.
         MissingExtraError: the engine's packages are not installed.
     """
     path = Path(folder)
     chosen = engine or _best(path)
     if chosen not in ENGINES:
-        message = f"`engine` must be one of {', '.join(ENGINES)}. Found {chosen!r}{did_you_mean(chosen, ENGINES)}"
+        message = f"`engine` must be one of {', '.join(ENGINES)}. Found {chosen!r}{did_you_mean(str(chosen), ENGINES)}"
+        raise UsageError(message)
+    if threads is not None and threads < 1:
+        message = f"`threads` must be 1 or more. Found {threads}."
         raise UsageError(message)
     return ENGINES[chosen](path, threads)
 

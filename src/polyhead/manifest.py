@@ -16,6 +16,8 @@ from polyhead.tasks.base import HeadTask, Task
 FORMAT_VERSION = 1
 MANIFEST = "polyhead.json"
 ENCODER_WEIGHTS = "model.safetensors"
+POOLINGS = ("mean", "cls", "last", "max", "attention")
+LARGEST_OVERLAP = 0.5
 
 Value = TypeVar("Value")
 
@@ -99,13 +101,13 @@ class Manifest:
             tasks = {name: _task(record) for name, record in document["tasks"].items()}
             return cls(
                 tasks=tasks,
-                pooling=_typed(document["pooling"], str),
-                projection=None if document["projection"] is None else _typed(document["projection"], int),
-                width=_typed(document["width"], int),
-                max_tokens=_typed(document["max_tokens"], int),
-                overlap=None if document["overlap"] is None else float(_typed(document["overlap"], float)),
-                padding_id=_typed(document["padding_id"], int),
-                filler_id=_typed(document["filler_id"], int),
+                pooling=_pooling(document["pooling"]),
+                projection=None if document["projection"] is None else _count(document["projection"], least=1),
+                width=_count(document["width"], least=1),
+                max_tokens=_count(document["max_tokens"], least=1),
+                overlap=None if document["overlap"] is None else _share(document["overlap"]),
+                padding_id=_count(document["padding_id"], least=0),
+                filler_id=_count(document["filler_id"], least=0),
                 versions=dict(document["versions"]),
                 sharing=_sharing(document.get("sharing", {"kind": "hard"})),
                 ngrams=_about_texts(document.get("ngrams", ()), tasks),
@@ -162,6 +164,29 @@ def _typed(value: object, kind: type[Value]) -> Value:
         message = f"{value!r} where a value of type {kind.__name__} must be"
         raise TypeError(message)
     return value
+
+
+def _count(value: object, *, least: int) -> int:
+    number = _typed(value, int)
+    if not least <= number < 2**31:
+        message = f"{number} where a number from {least} on must be"
+        raise ValueError(message)
+    return number
+
+
+def _share(value: object) -> float:
+    share = float(_typed(value, float))
+    if not 0 <= share <= LARGEST_OVERLAP:
+        message = f"{share} where a share of at most {LARGEST_OVERLAP} must be"
+        raise ValueError(message)
+    return share
+
+
+def _pooling(value: object) -> str:
+    if value not in POOLINGS:
+        message = f"{value!r} where one of {', '.join(POOLINGS)} must be"
+        raise ValueError(message)
+    return _typed(value, str)
 
 
 def _inside(name: str) -> str:

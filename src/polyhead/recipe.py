@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, TypeAdapte
 
 from polyhead.balancing.base import Balancing
 from polyhead.balancing.fixed import Fixed
-from polyhead.errors import Fault, RecipeError
+from polyhead.errors import Fault, RecipeError, UsageError
 from polyhead.recipe_faults import Table, faults_of, kind_table
 from polyhead.recipe_rules import freezing, joinable, no_key, of_tasks, one_length, some_trained, task_name
 from polyhead.recipe_sources import DataSource as DataSource  # noqa: PLC0414  part of the recipe for its readers
@@ -24,10 +24,10 @@ from polyhead.sampling.base import Sampling
 from polyhead.sampling.temperature import Temperature
 from polyhead.sharing.base import Sharing
 from polyhead.sharing.hard import Hard
-from polyhead.tasks.base import Task
+from polyhead.tasks.base import WIDEST, Task
 from polyhead.text.tokens import OVERLAP
 
-Positive = Annotated[int, Gt(0)]
+Positive = Annotated[int, Gt(0), Lt(2**31)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class EncoderSettings:
 
     name: Annotated[str, MinLen(1)]
     pooling: Literal["mean", "cls", "last", "max", "attention"] = "mean"
-    projection: Positive | None = None
+    projection: Annotated[int, Gt(0), Le(WIDEST)] | None = None
     max_tokens: Annotated[int, Ge(8)] = 512
     overlap: Annotated[float, Ge(0), Le(0.5)] = OVERLAP
 
@@ -169,7 +169,11 @@ def load_recipe(path: Path | str, *, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises:
         RecipeError: with every fault of the file and of the overrides, each at its dotted path.
+        UsageError: `overrides` is no list.
     """
+    if isinstance(overrides, str):
+        message = f"`overrides` must be a list of changes. Found {overrides!r}; put it in a list."
+        raise UsageError(message)
     path = Path(path)
     document = read_toml(path)
     found = [override(document, assignment) for assignment in overrides]

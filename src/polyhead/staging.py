@@ -64,6 +64,10 @@ class Staging:
         hashes = {name: sha256_of(self.path / name) for name in names}
         document = replace(manifest, files=hashes).to_json()
         (self.path / MANIFEST).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        # The library that writes tensors lets nobody else read them, whatever the umask says.
+        usual = (self.path / MANIFEST).stat().st_mode
+        for name in names:
+            (self.path / name).chmod(usual)
         fsync_tree(self.path)
         if self._target.exists():
             self._move_in(names)

@@ -155,3 +155,26 @@ def test_a_folder_that_is_no_model_ends_the_program_with_one_block(tmp_path: Pat
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("address", ["nowhere.invalid", "taken"])
+def test_an_address_where_nobody_can_listen_ends_the_program_with_one_block(tmp_path: Path, address: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        host, port = ("127.0.0.1", taken.getsockname()[1]) if address == "taken" else (address, 0)
+        main = "from polyhead.cli.app import main; main()"
+        command = [
+            sys.executable,
+            "-c",
+            main,
+            "serve",
+            str(tmp_path),
+            "--host",
+            host,
+            "--port",
+            str(port),
+            "--insecure",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("Error: `--host` and `--port` must be an address")
+    assert "Traceback" not in done.stderr

@@ -270,3 +270,10 @@ def test_where_there_is_cuda_torch_runs_there_in_half_precision(trained: Path, m
     for answer, exact in zip(answers, expected, strict=True):
         assert answer["topic"].scores["a"] == pytest.approx(exact["topic"].scores["a"], abs=0.02)
         assert answer["topic"].scores["a"] != exact["topic"].scores["a"]
+
+
+def test_what_is_no_engine_and_no_count_is_told(trained: Path) -> None:
+    with pytest.raises(UsageError, match="`engine` must be one of"):
+        load(trained, engine=5)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"`threads` must be 1 or more. Found 0"):
+        load(trained, threads=0)

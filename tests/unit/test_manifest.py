@@ -2,12 +2,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from annotated_types import Le
 
 from polyhead.errors import FolderError
-from polyhead.manifest import FORMAT_VERSION, Manifest, is_inside
+from polyhead.manifest import FORMAT_VERSION, LARGEST_OVERLAP, POOLINGS, Manifest, is_inside
+from polyhead.recipe import EncoderSettings
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
 
@@ -93,6 +95,12 @@ def test_an_unknown_kind_of_task_is_refused_without_importing_anything(manifest:
         {"ngrams": ["tpoic"]},
         {"ngrams": ["entities"]},
         {"pooling": 3},
+        {"pooling": "median"},
+        {"width": 0},
+        {"max_tokens": 0},
+        {"padding_id": -1},
+        {"filler_id": 2**40},
+        {"overlap": 5.0},
         {"files": ["model.safetensors"]},
         {"files": {"model.safetensors": 3}},
         {"files": {"../secret": "ab"}},
@@ -131,3 +139,9 @@ def test_a_missing_value_is_one_clear_error(manifest: Manifest, key: str) -> Non
 )
 def test_paths_of_a_manifest_stay_in_its_folder(name: str, inside: bool) -> None:  # noqa: FBT001
     assert is_inside(name) == inside
+
+
+def test_manifest_and_recipe_know_the_same_poolings_and_overlaps() -> None:
+    hints = get_type_hints(EncoderSettings, include_extras=True)
+    assert get_args(hints["pooling"]) == POOLINGS
+    assert Le(LARGEST_OVERLAP) in get_args(hints["overlap"])

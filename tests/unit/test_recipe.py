@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyhead.errors import Fault, RecipeError
+from polyhead.errors import Fault, RecipeError, UsageError
 from polyhead.recipe import (
     DataSource,
     DataSources,
@@ -347,3 +347,8 @@ def test_settings_of_sharing_and_competing_are_checked(table: str, path: str, ru
     (fault,) = caught.value.faults
     assert fault.where == path
     assert rule in str(fault)
+
+
+def test_overrides_are_a_list(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="put it in a list"):
+        load_recipe(write(tmp_path, SMALLEST), overrides="training.epochs=5")

@@ -55,9 +55,16 @@ def _answer_file(predictor: Predictor, names: Sequence[str] | None, *, source: s
         for answer in predictor.stream(lines, names):
             answers.write(answer)
             progress.show(answers.written, lines.bytes_read)
+        if output is not None and _are_one_file(Path(source), output):
+            # What could not be read stands nowhere else, so the answers do not replace it.
+            _refuse_faults(lines, written=answers.written)
     skipped = f", {lines.blank_lines:,} blank lines skipped" if lines.blank_lines else ""
     tell(f"{answers.written:,} answers written{skipped}.")
     _refuse_faults(lines, written=answers.written)
+
+
+def _are_one_file(source: Path, output: Path) -> bool:
+    return source.is_file() and output.is_file() and output.samefile(source)
 
 
 def _refuse_faults(lines: "TextLines", *, written: int) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from polyhead.cli.question import MOST_THREADS
 from polyhead.runtime.names import ENGINES
 
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")]
@@ -18,5 +19,6 @@ EngineName = Annotated[
     typer.Option("--engine", metavar="NAME", help=f"{', '.join(ENGINES)}. Default: onnx once exported, else torch."),
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", metavar="N", min=1, help="Batches at a time. Default: one a core.")
+    int | None,
+    typer.Option("--threads", metavar="N", min=1, max=MOST_THREADS, help="Batches at a time. Default: one a core."),
 ]

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+MOST_THREADS = 1024
+"""Beyond any machine of ours; more are a slip of the finger."""
+
 
 class Question(NamedTuple):
     """A call of `predict`, however it was read.

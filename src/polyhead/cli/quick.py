@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from polyhead.cli.question import Question
+from polyhead.cli.question import MOST_THREADS, Question
 
 VALUES = {
     "--input": "source",
@@ -72,4 +72,4 @@ def _parted(words: Sequence[str]) -> tuple[list[str], dict[str, str]] | None:
 
 
 def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and int(text) > 0
+    return text.isascii() and text.isdecimal() and 0 < int(text) <= MOST_THREADS

@@ -26,6 +26,9 @@ BATCH_TOKENS = 512
 COLLECT_BYTES = 64 * 1024 * 1024
 
 
+SECONDS = ("queue", "request", "header", "body", "idle", "drain")
+LEAST_SECONDS = 0.001
+
 BOUNDS: Mapping[str, tuple[float, float | None]] = {
     "--port": (0, 65535),
     "--workers": (1, None),
@@ -33,8 +36,11 @@ BOUNDS: Mapping[str, tuple[float, float | None]] = {
     "--collect-below": (0, 1),
     "--collect-bytes": (1, None),
     "--drain-notice": (0, None),
+    **dict.fromkeys(("--max-body-bytes", "--max-stream-bytes", "--max-texts", "--max-characters"), (1, None)),
+    **dict.fromkeys(("--queue-texts", "--max-connections"), (1, None)),
+    **dict.fromkeys((f"--{name}-seconds" for name in SECONDS), (LEAST_SECONDS, None)),
 }
-"""The least and the highest value of an option; those of the limits are in their record."""
+"""The least and the highest value of an option."""
 
 
 def option(name: str, text: str) -> Any:  # noqa: ANN401  what Typer calls an option has no public type

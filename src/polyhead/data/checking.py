@@ -73,7 +73,11 @@ class RowCheck:
         problems: list[tuple[str, str]] = []
         text, borders = self._text(*self._given(record), problems)
         pair = record.get(self._pair_column)
-        row = None if text is None else Row(text, {}, self._pair(pair, problems) if pair else None, borders)
+        row = (
+            None
+            if text is None
+            else Row(text, {}, self._pair(pair, problems) if pair not in (None, "") else None, borders)
+        )
         values: dict[str, Any] = {}
         for name, column, task in self._tasks:
             raw = record.get(column)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from polyhead.data.formats.base import Cell, Choices, Losses, Record
 from polyhead.data.formats.choice import FORMATS
 from polyhead.data.formats.shapes import spans_in
 from polyhead.data.reading import records_of
-from polyhead.errors import DataError, Fault, StorageError, UsageError
+from polyhead.errors import DataError, Fault, StorageError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from polyhead.recipe import DataSource
@@ -58,14 +58,14 @@ def convert(source: "DataSource", output: Path, form: str, *, meaning: Meaning |
         meaning: what its columns mean.
 
     Raises:
-        UsageError: the output exists.
-        DataError: rows cannot be read; every fault is listed, and nothing is written.
+        UsageError: the output exists, or `fields` names a column that no row has, or one twice.
+        DataError: rows cannot be read or written so; every fault is listed, and nothing is written.
         StorageError: the output cannot be written.
     """
     if output.exists():
         message = f"{output} must not exist: nothing is ever written over. Name another file."
         raise UsageError(message)
-    several = _several(source)
+    several = _looked_through(source)
     losses, count = Losses(), Counter[str]()
     partial = output.with_name(f".{output.name}.partial{''.join(output.suffixes)}")
     _remove(partial)
@@ -74,6 +74,10 @@ def convert(source: "DataSource", output: Path, form: str, *, meaning: Meaning |
         meant = (_meant(record, source.fields, meaning or Meaning(), several=several) for record in records)
         FORMATS[form].writer(_counted(meant, count), partial, losses)
         partial.rename(output)
+    except (OverflowError, UnicodeEncodeError) as error:
+        rule = f"the format {form} must be able to hold every value. Found {error}."
+        title = f"{source.path} was not converted"
+        raise DataError(title, [Fault(source.path, rule)]) from error
     except OSError as error:
         message = f"{output}: it cannot be written. Found: {error.strerror or error}."
         raise StorageError(message) from error
@@ -82,16 +86,32 @@ def convert(source: "DataSource", output: Path, form: str, *, meaning: Meaning |
     return Converted(count["rows"], dict(losses.counts.most_common()))
 
 
-def _several(source: "DataSource") -> frozenset[str]:
+def _looked_through(source: "DataSource") -> frozenset[str]:
     """Go through a file before anything is written; return the columns in which a row has no or several choices."""
     faults: list[Fault] = []
     several: set[str] = set()
+    columns: dict[str, None] = {}
     for _, record in records_of(source, folder=Path(), faults=faults):
+        columns |= dict.fromkeys(record)
         several |= {name for name, value in record.items() if isinstance(value, Choices) and len(value) != 1}
     if faults:
         title = f"{source.path} was not converted"
         raise DataError(title, faults)
+    _refuse_fields(source.fields, list(columns))
     return frozenset(several)
+
+
+def _refuse_fields(fields: Mapping[str, str], columns: Sequence[str]) -> None:
+    """Refuse new names of columns that are not there, and new names that another column has already."""
+    for name, column in fields.items():
+        if column not in columns:
+            found = f"Found {column!r}{did_you_mean(column, columns)}"
+            message = f"`--field` must name a column: {', '.join(map(repr, columns))}. {found}"
+            raise UsageError(message)
+        if name != column and name in columns and name not in fields.values():
+            advice = f"Give the old one another name, too: `--field old_{name}={name}`."
+            message = f"`--field {name}={column}` must not name a column that is there. Found {name!r}. {advice}"
+            raise UsageError(message)
 
 
 def _counted(records: Iterator[Record], count: Counter[str]) -> Iterator[Record]:

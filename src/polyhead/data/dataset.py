@@ -140,6 +140,12 @@ def task_faults(train: Rows, tasks: Mapping[str, Task]) -> list[Fault]:
         elif isinstance(task, LabelledTask) and task.labels is None and not train.counts(name):
             rule = f"labels must be declared or occur in the training rows. Found none in {rows:,} labelled rows."
             faults.append(Fault(where, rule, f"Declare them in `{where}.labels`."))
+        elif isinstance(task, LabelledTask) and task.labels is None and len(train.counts(name)) < task.fewest_labels:
+            (only,) = train.counts(name)
+            rule = (
+                f"labels must be {task.fewest_labels} or more, declared or in the training rows. Found {only!r} alone."
+            )
+            faults.append(Fault(where, rule, f"Declare them in `{where}.labels`."))
         elif isinstance(task, WeightedTask) and task.labels is None:
             faults += (Fault(f"{where}.class_weights", rule) for rule in task.unknown_weights(train.counts(name)))
     return faults

@@ -163,10 +163,13 @@ class Predictor:
     def _checked(self, tasks: Sequence[str] | None) -> tuple[str, ...]:
         if tasks is None:
             return tuple(self.tasks)
+        if isinstance(tasks, str):
+            message = f"`tasks` must be a list of names. Found {tasks!r}; put it in a list."
+            raise UsageError(message)
         for name in tasks:
             if name not in self.tasks:
                 known = ", ".join(map(repr, self.tasks))
-                found = f"Found {name!r}{did_you_mean(name, self.tasks)}"
+                found = f"Found {name!r}{did_you_mean(str(name), self.tasks)}"
                 message = f"`tasks` must name tasks of the model: {known}. {found}"
                 raise UsageError(message)
         return tuple(dict.fromkeys(tasks))
@@ -198,6 +201,10 @@ def _are_few(texts: Iterable[str | Passage]) -> bool:
 def _checked_list(texts: Sequence[str | Passage]) -> Sequence[str | Passage]:
     if isinstance(texts, str):
         message = "`texts` must be a list of strings. Found one string; put it in a list."
+        raise UsageError(message)
+    # Callers without type checkers pass None where they have no texts.
+    if not isinstance(texts, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        message = f"`texts` must be a list of strings. Found {texts!r}."
         raise UsageError(message)
     return texts
 

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from polyhead.errors import PolyheadError
+from polyhead.errors import PolyheadError, UsageError
 from polyhead.serving.connection import TimedConnection
 from polyhead.serving.doorstep import Doorstep
 from polyhead.serving.journal import log, log_failure
@@ -65,7 +65,9 @@ class Server(uvicorn.Server):
 
         Raises:
             PolyheadError: a model cannot be opened.
+            UsageError: nobody can listen at the address.
         """
+        self._try_the_address()
         # Workers that decode would keep the event loop waiting for Python's usual five milliseconds.
         sys.setswitchinterval(SWITCH_SECONDS)
         if (allowed := allow_files(self._files)) < self._files:
@@ -73,6 +75,19 @@ class Server(uvicorn.Server):
         self.run()
         if self.failure is not None:
             raise self.failure
+
+    def _try_the_address(self) -> None:
+        """Listen for a moment: what is wrong then is told in a sentence, which uvicorn has none for."""
+        host, port = self.config.host, self.config.port
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            found = f"Found {host!r} and {port}: {error.strerror or error}."
+            message = f"`--host` and `--port` must be an address of this machine that is free. {found}"
+            raise UsageError(message) from error
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)

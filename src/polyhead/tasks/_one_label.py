@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import MinLen
@@ -41,6 +41,8 @@ class OneLabelAnswer(TaskAnswer):
 @dataclass(frozen=True, kw_only=True)
 class OneLabelTask(WeightedTask, TextTask):
     """A task whose answer is one of its labels."""
+
+    fewest_labels: ClassVar[int] = 2
 
     labels: Annotated[Labels, MinLen(2)] | None = None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from annotated_types import Ge, Gt, Lt, MinLen, Predicate
+from annotated_types import Ge, Gt, Le, Lt, MinLen, Predicate
 
 from polyhead.answers import TaskAnswer
 from polyhead.registry import STRICT
@@ -28,6 +28,9 @@ Targets that are measured rather than counted carry NaN there.
 
 Level = Literal["text", "words"]
 Weight = Annotated[float, Ge(0)]
+WIDEST = 65_536
+"""The widest layer that a recipe may ask for; a slip of the finger would take all memory."""
+
 WORDS_WEIGHT = 5.0
 """The `weight` of a task about words where the recipe gives none.
 
@@ -174,7 +177,7 @@ class HeadTask(Task):
     """
 
     head: Literal["linear", "mlp"] = "linear"
-    hidden: Annotated[int, Gt(0)] | None = None
+    hidden: Annotated[int, Gt(0), Le(WIDEST)] | None = None
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
 
     @property
@@ -218,6 +221,9 @@ class LabelledTask(HeadTask):
     Args:
         labels: the labels in the order of the logits; read off the training data, sorted, when absent.
     """
+
+    fewest_labels: ClassVar[int] = 1
+    """How many labels there must be to choose from."""
 
     labels: Labels | None = None
 

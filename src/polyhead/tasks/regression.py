@@ -82,7 +82,9 @@ class Regression(TextTask):
             return None
         wrong = [item for item in items if not is_number(item) and not (item is None and self.numbers > 1)]
         if wrong or not any(item is not None for item in items):
-            problems.append(f"a number must be finite and no text. Found {(wrong or items)[0]!r}.")
+            problems.append(
+                f"a number must be finite, at most 1e100 either way, and no text. Found {(wrong or items)[0]!r}."
+            )
             return None
         return tuple(None if item is None else float(cast("float", item)) for item in items)
 

@@ -77,7 +77,7 @@ class CheckpointStore:
 
     def forget_unneeded_best(self) -> None:
         """Remove best weights that no kept checkpoint points to any more."""
-        needed = {json.loads((folder / META).read_text(encoding="utf-8"))["best_step"] for folder in self._steps()}
+        needed = {_best_step(folder) for folder in self._steps()}
         for folder in self._folder.glob("best-*"):
             if _step_of(folder) not in needed:
                 shutil.rmtree(folder)
@@ -162,6 +162,14 @@ def _read(folder: Path) -> Checkpoint:
     verify(folder)
     meta = json.loads((folder / META).read_text(encoding="utf-8"))
     return Checkpoint(meta.pop("step"), load_file(folder / STATE), meta)
+
+
+def _best_step(folder: Path) -> int | None:
+    """Return the step whose weights a checkpoint points to; a damaged one points to none."""
+    try:
+        return json.loads((folder / META).read_text(encoding="utf-8"))["best_step"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _step_of(folder: Path) -> int:

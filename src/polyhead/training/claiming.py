@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from polyhead.errors import UsageError
+from polyhead.errors import StorageError, UsageError
 
 LOCK = ".lock"
 
@@ -21,21 +21,18 @@ def claimed(folder: Path, *, resume: bool) -> Generator[None]:
 
     Raises:
         UsageError: it is no new folder, or another run writes to it.
+        StorageError: it cannot be made or written.
     """
-    existed = folder.exists()
-    if existed and not folder.is_dir():
-        message = f"`output` must be a folder to make. Found the file {folder}."
-        raise UsageError(message)
-    if existed and any(folder.iterdir()) and not resume:
-        message = f"`output` must be a new folder. Found {folder} with content; name another, or go on with --resume."
-        raise UsageError(message)
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
+        existed = _made(folder, resume=resume)
         lock.acquire(timeout=0)
     except Timeout as error:
         message = f"{folder} must belong to one training at a time. Found another one writing to it."
         raise UsageError(message) from error
+    except OSError as error:
+        message = f"`output` must be a folder that can be made and written. Found {folder}: {error.strerror or error}."
+        raise StorageError(message) from error
     try:
         yield
     finally:
@@ -44,3 +41,16 @@ def claimed(folder: Path, *, resume: bool) -> Generator[None]:
         # A run that failed before it saved anything leaves nothing behind, even where its folder was removed meanwhile.
         if not existed and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _made(folder: Path, *, resume: bool) -> bool:
+    """Make a folder, and tell whether it was there."""
+    existed = folder.exists()
+    if existed and not folder.is_dir():
+        message = f"`output` must be a folder to make. Found the file {folder}."
+        raise UsageError(message)
+    if existed and any(folder.iterdir()) and not resume:
+        message = f"`output` must be a new folder. Found {folder} with content; name another, or go on with --resume."
+        raise UsageError(message)
+    folder.mkdir(parents=True, exist_ok=True)
+    return existed

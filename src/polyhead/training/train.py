@@ -33,6 +33,7 @@ from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop
 from polyhead.training.meeting import joins_nothing, meeting_place
+from polyhead.training.memory import told_when_full
 from polyhead.training.novelty import names_in
 from polyhead.training.pictures import draw_training
 from polyhead.training.plan import Plan
@@ -82,12 +83,16 @@ def train(
         progress: who is told how it goes; nobody when absent.
 
     Raises:
-        UsageError: the folder exists already, or another training writes to it.
+        UsageError: the folder exists already, another training writes to it, or `recipe` is none.
         DataError: rows are wrong; every fault is listed.
         NonFiniteLossError: a task's loss is NaN or infinite.
+        TrainingError: memory does not suffice.
         StorageError: a file cannot be written.
         KeyboardInterrupt: Ctrl-C; everything up to then is saved.
     """
+    if not isinstance(recipe, Recipe):  # pyright: ignore[reportUnnecessaryIsInstance]  callers without a type checker
+        message = f"`recipe` must be a recipe: pass `polyhead.load_recipe(…)`. Found {recipe!r}."
+        raise UsageError(message)
     folder = Path(output)
     progress = progress or Silent()
     if resume and (folder / MANIFEST).exists():
@@ -96,7 +101,7 @@ def train(
     accelerator = _accelerator(recipe, folder)
     # Of several processes the first alone writes.
     claim = claimed(folder, resume=resume) if accelerator.is_main_process else nullcontext()
-    with claim:
+    with claim, told_when_full():
         accelerator.wait_for_everyone()
         return _train(recipe, folder, progress, accelerator)
 

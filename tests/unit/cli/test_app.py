@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 import typer
 
 import polyhead
+from polyhead.cli.app import main
 from polyhead.cli.commands import application
 from polyhead.errors import DataError, EncoderUnavailableError, Fault, UsageError
 
@@ -132,3 +134,28 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(run: Run, mon
     finished = run("check", "recipe.toml")
     assert finished.status == 2
     assert 'check needs pyarrow. Install it with `pip install "polyhead[train]"`.' in finished.err
+
+
+def test_streams_that_the_caller_closed_are_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(folder: Path, **settings: object) -> Never:  # noqa: ARG001
+        assert sys.stdin.read() == ""
+        message = "read to its end."
+        raise UsageError(message)
+
+    monkeypatch.setattr("polyhead.loading.load", closed)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", None)
+        patch.setattr("sys.argv", ["polyhead", "predict", "model", "a"])
+        with pytest.raises(SystemExit, match="2"):
+            main()
+        sys.stdin.close()
+
+
+def test_a_full_disk_behind_stdout_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(folder: Path, **settings: object) -> Never:  # noqa: ARG001
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("polyhead.loading.load", full)
+    finished = run("predict", "model", "a text")
+    assert finished.status == 1
+    assert finished.err == "Error: the output cannot be written. Found: No space left on device.\n"

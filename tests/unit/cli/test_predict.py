@@ -114,3 +114,18 @@ def test_a_text_that_was_cut_says_so(run: Run, model: str) -> None:
 
 def test_markup_in_a_text_is_text(run: Run, model: str) -> None:
     assert "[bold]no[/bold] :smile:" in run("predict", model, "[bold]no[/bold] :smile:").out
+
+
+def test_answers_in_place_never_replace_lines_that_could_not_be_read(run: Run, model: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("one\n{broken\n")
+    (tmp_path / "same.txt").symlink_to(tmp_path / "texts.txt")
+    finished = run("predict", model, "--input", tmp_path / "texts.txt", "--output", tmp_path / "same.txt")
+    assert (finished.status, "texts.txt:2" in finished.err) == (1, True)
+    assert (tmp_path / "texts.txt").read_text() == "one\n{broken\n"
+    assert len(answers_in((tmp_path / "texts.txt.partial").read_text())) == 1
+
+
+@pytest.mark.parametrize("threads", ["0", "2000", "9" * 30])
+def test_threads_are_as_many_as_a_machine_has(run: Run, model: str, threads: str) -> None:
+    finished = run("predict", model, "a text", "--threads", threads)
+    assert (finished.status, "--threads" in finished.err) == (2, True)

@@ -71,7 +71,7 @@ def test_every_limit_is_an_option(run: Run, started: list[Server]) -> None:
     ("words", "told"),
     [
         (("serve",), "MODEL"),
-        (("serve", "model", "--max-texts", "0"), "`texts` must be greater than 0"),
+        (("serve", "model", "--max-texts", "0"), "'--max-texts': Input should be greater than or equal to 1"),
         (("serve", "a/model", "b/model"), "twice"),
         (("serve", "model", "--api-key-file", "absent"), "No such file"),
         (("serve", "model", "--collect", "absent/x.jsonl"), "cannot be collected"),

@@ -1,7 +1,9 @@
 """From any format to any other and back: what both can hold comes back as it was."""
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -150,3 +152,39 @@ def test_a_place_that_cannot_be_written_says_why(source: DataSource, tmp_path: P
 def test_an_absent_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the file must exist"):
         convert(DataSource(path=str(tmp_path / "absent.jsonl")), tmp_path / "out.csv", "csv")
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"topic": "entities"}, "must not name a column that is there. Found 'topic'"),
+        ({"label": "topc"}, "must name a column: 'text', 'topic', 'entities'. Found 'topc'; did you mean 'topic'?"),
+    ],
+)
+def test_no_column_is_lost_to_a_new_name(fields: dict[str, str], rule: str, source: DataSource, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=re.escape(rule)):
+        convert(replace(source, fields=fields), tmp_path / "out.jsonl", "jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_columns_may_swap_their_names(source: DataSource, tmp_path: Path) -> None:
+    swapped = {"topic": "entities", "entities": "topic"}
+    convert(replace(source, fields=swapped), tmp_path / "out.jsonl", "jsonl")
+    assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])["entities"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("row", "form"), [({"text": "a", "n": 10**400}, "parquet"), ({"text": "a", "n": "\ud800"}, "parquet")]
+)
+def test_a_value_that_the_format_cannot_hold_is_told(
+    row: dict[str, Any], form: str, save: Save, tmp_path: Path
+) -> None:
+    source = DataSource(path=str(tmp_path / save(row)))
+    with pytest.raises(DataError, match="must be able to hold every value"):
+        convert(source, tmp_path / "out", form)
+
+
+@pytest.mark.parametrize("form", ["conll", "markup"])
+def test_tokens_that_are_none_do_not_stop_a_conversion(form: str, save: Save, tmp_path: Path) -> None:
+    convert(DataSource(path=str(tmp_path / save({"text": "a b", "tokens": [1]}))), tmp_path / "out", form)
+    assert (tmp_path / "out").stat().st_size

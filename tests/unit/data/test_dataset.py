@@ -95,6 +95,10 @@ def test_a_task_without_labelled_training_rows_is_a_fault(save: Save, make_recip
             'Declare it in `tasks.topic.labels`, or leave such rows out with `on_bad_rows = "skip"`.'
         ),
         (
+            "tasks.topic: labels must be 2 or more, declared or in the training rows. Found 'x' alone. "
+            "Declare them in `tasks.topic.labels`."
+        ),
+        (
             "tasks.entities: a task must have a labelled training row. Found none in 1 rows. "
             "Name its column in `fields` of `data.train`, or remove the task."
         ),

@@ -112,6 +112,9 @@ def test_no_texts_give_no_answers(predictor: Predictor) -> None:
         ("red", None, "must be a list of strings. Found one string"),
         (["red", None], None, "`texts[1]` must be a string. Found None"),
         (["red"], ["colour"], "did you mean 'color'"),
+        (["red"], [5], "Found 5."),
+        (["red"], "color", "`tasks` must be a list of names. Found 'color'; put it in a list."),
+        (None, None, "must be a list of strings. Found None"),
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(predictor: Predictor, texts: list[str], tasks: list[str], told: str) -> None:

@@ -145,3 +145,12 @@ def test_a_checkpoint_whose_best_weights_are_damaged_is_passed_over(store: Check
     assert loaded is not None
     assert loaded.step == 1
     assert "best-00000002" in passed_over[0]
+
+
+def test_damaged_checkpoints_do_not_stop_a_resumed_run(store: CheckpointStore, tmp_path: Path) -> None:
+    store.save(a_checkpoint(1))
+    (tmp_path / "checkpoints" / "step-00000001" / "meta.json").write_text('{"best_st')
+    store.save_best(a_checkpoint(2))
+    store.save(a_checkpoint(2, best=2))
+    store.forget_unneeded_best()
+    assert store.load_best(2).step == 2

@@ -41,3 +41,10 @@ def test_what_went_wrong_is_told_even_when_the_folder_is_gone(tmp_path: Path) ->
 
     with pytest.raises(StorageError, match="must be written"):
         fails_without_its_folder()
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="must be a folder that can be made and written"):  # noqa: SIM117
+        with claimed(tmp_path / "file" / "model", resume=False):
+            pass

@@ -255,3 +255,13 @@ def test_tensorboard_gets_each_tasks_losses(tmp_path: Path) -> None:
     assert {"loss/topic", "loss/people", "weighted_loss/topic", "learning_rate", "dev/topic"} <= set(
         events.Tags()["scalars"]
     )
+
+
+def test_a_path_is_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"pass `polyhead.load_recipe\(…\)`. Found 'recipe.toml'"):
+        train("recipe.toml", output=tmp_path / "model")  # type: ignore[arg-type]
+
+
+def test_files_of_a_model_may_be_read_by_whom_the_umask_lets(finished: TrainingResult) -> None:
+    modes = {path.stat().st_mode & 0o777 for path in finished.folder.rglob("*") if path.is_file()}
+    assert modes == {(finished.folder / "polyhead.json").stat().st_mode & 0o777}

@@ -137,7 +137,7 @@ def _of_object(line: str) -> str | None:
     if not isinstance(found, dict):
         return None
     fields = cast("dict[str, Any]", found)
-    answered = fields.get("answer") in {"accept", "reject", "ignore"}
+    answered = fields.get("answer") in ("accept", "reject", "ignore")
     if "_input_hash" in fields or (answered and fields.keys() & {"spans", "accept", "label"}):
         return "prodigy"
     label, entities = fields.get("label", fields.get("labels")), fields.get("entities")

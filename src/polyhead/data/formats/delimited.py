@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ from polyhead.errors import Fault
 
 SIGNS = ",;\t|"
 QUOTE = '"'
+QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
 def read_csv(file: DataFile, faults: list[Fault]) -> Numbered:
     """Read comma-separated values; a header of semicolons, tabs or bars says that those separate them.
 
     Raises:
-        DataError: there is no header, or two of its columns have one name.
+        DataError: there is no header, two of its columns have one name, or a quote is never closed.
     """
     # The library's limit guards against unclosed quotes; lines are bounded here already.
     csv.field_size_limit(LONGEST_LINE)
@@ -30,7 +32,7 @@ def read_csv(file: DataFile, faults: list[Fault]) -> Numbered:
     first = next(lines, None)
     if first is None:
         return
-    sign = max(SIGNS, key=first.count)
+    sign = _separator(first, columns=len(file.columns))
     rows = csv.reader(_again(first, lines), delimiter=sign, strict=True)
     begin = 1
     header: list[str] = list(file.columns)
@@ -38,6 +40,9 @@ def read_csv(file: DataFile, faults: list[Fault]) -> Numbered:
         try:
             cells = next(rows, None)
         except csv.Error as error:
+            if "end of data" in str(error):
+                rule = f"every quote must be closed. Found none that closes the row from line {begin} on."
+                file.refuse(rule, "All that follows it in the file would be part of one cell.")
             faults.append(file.fault(begin, f"a row must be CSV. Found: {error}.", "Close every quote."))
             begin = lines.number + 1
             continue
@@ -58,11 +63,25 @@ def read_tsv(file: DataFile, faults: list[Fault]) -> Numbered:
     """
     header: list[str] = list(file.columns)
     for number, line in text_lines(file, faults):
+        if not line:
+            continue
         cells = [_unquoted(cell) for cell in line.split("\t")]
         if not header:
             header = _header(file, cells)
-        elif line:
+        else:
             yield from _row(file, faults, (number, header, cells))
+
+
+def _separator(first: str, *, columns: int) -> str:
+    """Choose the sign that separates the cells of the first line.
+
+    Args:
+        first: the line.
+        columns: how many cells it must have; 0 where it is the header.
+    """
+    bare = QUOTED.sub("", first)
+    fitting = [sign for sign in SIGNS if bare.count(sign) + 1 == columns]
+    return fitting[0] if fitting else max(SIGNS, key=bare.count)
 
 
 class _Numbered:

@@ -43,7 +43,7 @@ def is_triples(value: object) -> bool:
 
 def _span(span: Any) -> Any:  # noqa: ANN401  what is no span is told later, with its place
     if isinstance(span, dict) and "start_offset" in span:
-        return {"start": span["start_offset"], "end": span["end_offset"], "label": span.get("label")}
+        return {"start": span["start_offset"], "end": span.get("end_offset"), "label": span.get("label")}
     return span
 
 

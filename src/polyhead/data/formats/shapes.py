@@ -21,7 +21,7 @@ def text_of(record: Record) -> str:
 def borders_of(record: Record) -> list[int]:
     """Return the flat borders of a record's tokens; those of its words where it came without tokens."""
     text, tokens = record.get("text"), record.get("tokens")
-    if isinstance(tokens, list):
+    if isinstance(tokens, list) and all(isinstance(token, str) for token in cast("list[object]", tokens)):
         place = located(cast("list[str]", tokens), text) if isinstance(text, str) else joined(tokens)[1]
         if not isinstance(place, str):
             return place

@@ -14,6 +14,8 @@ CONTENTS = {
     '{"text": "a", "topic": "b"}\n': "jsonl",
     '{"text": "a", "answer": "four", "label": "x"}\n': "jsonl",
     '{"text": "a", "labels": ["x"]}\n': "jsonl",
+    '{"text": "a", "answer": ["b"]}\n': "jsonl",
+    '{"text": "a", "answer": {"start": 1}}\n': "jsonl",
     '{"text": "a", "label": [[0, 1, "X"]]}\n': "doccano",
     '{"text": "a", "label": []}\n{"text": "a", "label": [[0, 1, "X"]]}\n': "doccano",
     '{"text": "a", "entities": [{"id": 1, "label": "X", "start_offset": 0, "end_offset": 1}]}\n': "doccano",

@@ -1,11 +1,14 @@
 """CSV and TSV as spreadsheets, pandas and people write them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from polyhead.errors import DataError
+from polyhead.data.formats.base import DataFile
+from polyhead.data.formats.delimited import read_csv
+from polyhead.errors import DataError, Fault
 
 Parse = Callable[..., Any]
 Write = Callable[..., Any]
@@ -45,9 +48,30 @@ def test_a_row_of_another_width_is_a_fault_with_its_line(form: str, sign: str, p
 
 
 def test_a_quote_that_is_never_closed_is_a_fault(parse: Parse) -> None:
-    records, faults = parse("csv", 'text,topic\na,b\n"open,c\nd,e\n')
-    assert [line for line, _ in records] == [2]
-    assert faults[0].startswith("rows:3: a row must be CSV. Found: unexpected end of data")
+    with pytest.raises(DataError, match=r"every quote must be closed. Found none that closes the row from line 3 on"):
+        parse("csv", 'text,topic\na,b\n"open,c\nd,e\n')
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "expected"),
+    [
+        ("Hello; well; ok,x\n", ("text", "topic"), {"text": "Hello; well; ok", "topic": "x"}),
+        ('"a, b, c, d";x\n', ("text", "topic"), {"text": "a, b, c, d", "topic": "x"}),
+        ('"text;a;b",topic\nhi,x\n', (), {"text;a;b": "hi", "topic": "x"}),
+    ],
+)
+def test_signs_within_cells_do_not_separate(
+    content: str, columns: tuple[str, ...], expected: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text(content)
+    faults: list[Fault] = []
+    file = DataFile(path=tmp_path / "rows.csv", name="rows", columns=columns)
+    assert [dict(record) for _, record in read_csv(file, faults)] == [expected]
+    assert not faults
+
+
+def test_a_tsv_may_begin_with_an_empty_line(parse: Parse) -> None:
+    assert parse("tsv", "\ntext\ttopic\na\tb\n")[0] == [(3, {"text": "a", "topic": "b"})]
 
 
 def test_a_header_names_no_column_twice(parse: Parse) -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from polyhead.data.formats.base import Choices
 
 Parse = Callable[..., Any]
@@ -80,8 +82,8 @@ def test_a_text_annotated_twice_or_drawn_upon_is_a_fault(parse: Parse) -> None:
     twice["annotations"] *= 2
     records, faults = parse("label-studio", json.dumps([twice, task("b", result("brush", "mask", rle=[1]))]))
     assert records == []
-    assert [fault.split(" Choose")[0] for fault in faults] == [
-        "rows:1: a text must be annotated once. Found 2 annotations.",
+    assert faults == [
+        "rows:1: a text must be annotated once; choose one annotation in Label Studio before exporting. Found 2.",
         "rows:1: mask: a result must be of labels, choices, a rating or a number. Found ['rle'].",
     ]
 
@@ -111,3 +113,38 @@ def test_what_is_written_is_read_again(parse: Parse, write: Write) -> None:
         "text": "Ada",
         "labels": ["PER"],
     }
+
+
+WHOLE = {"start": 0, "end": 1}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"data": {"text": "a"}, "annotations": "x"},
+        {"data": {"text": "a"}, "annotations": 5},
+        {"data": {"text": "a"}, "annotations": {"a": 1}},
+        {"data": {"text": "a"}, "annotations": [None]},
+        *({"data": {"text": "a"}, "annotations": [{"result": of}]} for of in ("abc", {"a": 1}, ["x"], [None])),
+        task("a", {"from_name": "n", "value": 5}),
+        task("a", result("labels", "n", **WHOLE, labels=None)),
+        task("a", result("labels", "n", **WHOLE, labels="PER")),
+        task("a", result("choices", "n", choices=5)),
+        task("a", result("choices", "n", choices="x")),
+        {**task("a", result("labels", "n", **WHOLE, labels=["P"])), "data": {"text": "a", "n": 5}},
+        task("a", {"from_name": "n", "type": ["a"], "value": {"x": 1}}),
+        {"text": "a", "n": [{**WHOLE, "labels": 5}]},
+        {"text": "a", "n": {"choices": 5}},
+    ],
+)
+def test_what_no_export_holds_is_a_fault_with_its_line(item: dict[str, Any], parse: Parse) -> None:
+    records, faults = parse("label-studio", json.dumps([{"data": {"text": "fine"}}, item], indent=None))
+    assert [record for _, record in records] == [{"text": "fine"}]
+    assert len(faults) == 1
+    assert faults[0].startswith("rows:1: ")
+    assert " must be " in faults[0]
+
+
+def test_a_span_without_its_end_is_left_for_the_task_to_refuse(parse: Parse) -> None:
+    ((_, record),), _ = parse("label-studio", json.dumps([{"text": "a", "n": [{"start": 0, "labels": ["P"]}]}]))
+    assert record["n"] == [{"start": 0, "end": None, "label": "P"}]
