@@ -60,7 +60,7 @@ def test_the_tables_count_rows_and_labels_by_split(save: Save, make_recipe: Make
 
 
 def test_faults_of_rows_files_and_tasks_are_all_there(save: Save, make_recipe: MakeRecipe) -> None:
-    splits = {"train": [save(row("a", "x"), row("b", "x"), "broken")], "dev": ["absent.jsonl"]}
+    splits = {"train": [save(row("a", "x"), row("b", "y"), "broken")], "dev": ["absent.jsonl"]}
     report = inspect(make_recipe(splits=splits))
     assert [fault.split(": ")[0] for fault in told(report, "fault")] == [
         "rows.jsonl:3",
