@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Lt, MinLen
+from annotated_types import Ge, Lt, MinLen, Predicate
 from pydantic import AfterValidator
 
 from polyhead.recipe_faults import Table
 from polyhead.recipe_rules import FORMATS, not_twice, row_field, some_left
 from polyhead.registry import STRICT
+from polyhead.tasks.base import each_once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class DataSource:
         default_factory=dict[str, str]
     )
     format: Literal[FORMATS] | None = None  # pyright: ignore[reportInvalidTypeForm]  one list of them, for faults too
-    columns: tuple[str, ...] | None = None
+    columns: Annotated[tuple[str, ...], Predicate(each_once)] | None = None
     split: str | None = None
     subset: str | None = None
 

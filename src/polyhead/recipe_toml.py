@@ -25,6 +25,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         rule, place = f"must be a file that can be read. Found: {error.strerror or error}.", ""
         fault = Fault(str(path), rule, "`polyhead new DIR` writes a recipe that works.")
+    except UnicodeDecodeError as error:
+        rule = f"must be UTF-8. Found byte 0x{error.object[error.start]:02x} at {error.start}."
+        fault = Fault(str(path), rule, "Save the file again as UTF-8.")
     except STRAYS as error:
         place = "".join(re.findall(r"at line (\d+)", str(error)))
         fault = Fault(f"{path}:{place}".rstrip(":"), f"must be TOML. Found: {error}.", "Every string stands in quotes.")

@@ -63,7 +63,6 @@ def test_an_override_that_leads_nowhere_is_a_fault_and_changes_nothing(path: str
         (b"[encoder]\nname = compact\n", ":2"),
         (b"a = 1\r\na = 2\r\n", ":2"),
         (b"[encoder", ""),
-        (b"name = '\xff'", ""),
         (b"a = " + b"[" * 5000, ""),
         (b"a = " + b"9" * 5000, ""),
     ],
@@ -89,3 +88,11 @@ def test_a_file_that_cannot_be_read_is_one_fault(tmp_path: Path, name: str) -> N
     with pytest.raises(RecipeError, match="must be a file that can be read") as caught:
         read_toml(tmp_path / name)
     assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_another_encoding_is_told_as_what_it_is(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes('name = "é"'.encode(encoding))
+    with pytest.raises(RecipeError, match="Save the file again as UTF-8"):
+        read_toml(path)

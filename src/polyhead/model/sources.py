@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from huggingface_hub import snapshot_download
 
-from polyhead.errors import EncoderUnavailableError
+from polyhead.errors import EncoderUnavailableError, did_you_mean
 
 FETCHED = (
     "config.json",
@@ -40,7 +40,8 @@ def locate(name: str, *, start: Path) -> Path:
     folder = start / (Path(name).expanduser() if name.startswith("~/") else name)
     if folder.is_dir():
         return folder
-    tried = f"encoder {name!r}: it must be a local folder or a model of the hub. Found no folder {folder}"
+    hint = did_you_mean(name, ["compact"]).removesuffix("?").rstrip(".")
+    tried = f"encoder {name!r}: it must be a local folder or a model of the hub. Found no folder {folder}{hint}"
     if name.startswith((".", "~", os.sep)) or Path(name).is_absolute() or name.count("/") > 1:
         message = f"{tried}. {ADVICE}"
         raise EncoderUnavailableError(message)

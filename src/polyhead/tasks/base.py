@@ -39,10 +39,10 @@ The single label of a text has a noisier loss than the mean over its many words,
 
 
 def each_once(labels: Sequence[str]) -> bool:
-    """Hold when no label is repeated; raise a `ValueError` that names the repeated ones otherwise."""
+    """Hold when no word is repeated; raise a `ValueError` that names the repeated ones otherwise."""
     repeated = [label for label, count in Counter(labels).items() if count > 1]
     if repeated:
-        message = f"must name each label once. Found more often: {', '.join(map(repr, repeated))}."
+        message = f"must name each once. Found more often: {', '.join(map(repr, repeated))}."
         raise ValueError(message)
     return True
 

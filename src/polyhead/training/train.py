@@ -13,7 +13,6 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 
 from polyhead.data.dataset import Dataset, load_dataset
-from polyhead.data.digests import digest_of
 from polyhead.data.lengths import measure
 from polyhead.data.order import EpochOrder
 from polyhead.data.swaps import EntitySwapper
@@ -29,6 +28,7 @@ from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.defaults import resolve
 from polyhead.training.evaluation import evaluate, tuned_tasks
 from polyhead.training.few_rows import NOTE, too_few, trained
+from polyhead.training.fingerprint import differing, fingerprint_of
 from polyhead.training.freezing import hold_still
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop
@@ -45,7 +45,6 @@ from polyhead.training.steps import BatchMaker
 
 CHECKPOINTS, METRICS, HISTORY = "checkpoints", "metrics.json", "history.json"
 CONFLICTS = "conflicts.json"
-FREE_ON_RESUME = ("checkpoint_steps", "trackers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,18 +184,8 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel, *, few: bool) ->
         place=meeting_place(order, accumulate=recipe.training.accumulate),
         batches=maker,
         dev=data.dev,
-        fingerprint=_fingerprint(recipe),
+        fingerprint=fingerprint_of(recipe),
     )
-
-
-def _fingerprint(recipe: Recipe) -> dict[str, Any]:
-    """Tell what must not change between a run and its resumption."""
-    document = recipe.to_document()
-    for key in FREE_ON_RESUME:
-        document["training"].pop(key, None)
-    sources = [*recipe.data.train, *recipe.data.dev]
-    files = {source.path: digest_of(source, folder=recipe.folder) for source in sources}
-    return json.loads(json.dumps({"recipe": document, "data": files}))
 
 
 def _probes(recipe: Recipe) -> bool:
@@ -211,8 +200,7 @@ def _newest(store: CheckpointStore, progress: Progress) -> Checkpoint | None:
 
 
 def _go_back(loop: Loop, checkpoint: Checkpoint, fingerprint: Mapping[str, Any], progress: Progress) -> None:
-    changed = [key for key in fingerprint if checkpoint.meta["fingerprint"].get(key) != fingerprint[key]]
-    if changed:
+    if changed := differing(checkpoint.meta["fingerprint"], fingerprint):
         rule = f"--resume needs the recipe and the data as they were. Found another {' and '.join(changed)}."
         message = f"{rule} Put them back, or train into a new folder."
         raise UsageError(message)

@@ -196,3 +196,8 @@ def test_the_error_is_one_readable_block(save: Save, make_recipe: MakeRecipe) ->
     assert lines[0] == "the data cannot be trained on: 70 faults"
     assert lines[1] == "  rows.jsonl:5: a line must be one JSON object. Found 'Expecting value' at column 1."
     assert lines[-1] == "  … and 20 more"
+
+
+def test_texts_that_are_all_null_are_told_so(save: Save, make_recipe: MakeRecipe) -> None:
+    (fault, *_) = faults_of(make_recipe(splits={"train": [save({"text": None, "topic": "x"})]}))
+    assert fault.startswith("rows.jsonl: the file must have the column 'text' for the text. Found nothing in it.")

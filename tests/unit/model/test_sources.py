@@ -7,7 +7,7 @@ import pytest
 
 from polyhead.errors import EncoderUnavailableError
 from polyhead.model.encoder import load_encoder
-from polyhead.model.sources import FETCHED, read_raw_configuration, reason_of
+from polyhead.model.sources import FETCHED, locate, read_raw_configuration, reason_of
 from polyhead.recipe import EncoderSettings
 
 
@@ -82,3 +82,8 @@ def test_a_configuration_that_is_none_is_one_clear_error(tmp_path: Path, content
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(EncoderUnavailableError, match=r"config\.json must be an encoder's configuration"):
         read_raw_configuration(tmp_path)
+
+
+def test_a_misspelled_compact_is_told(tmp_path: Path) -> None:
+    with pytest.raises(EncoderUnavailableError, match=r"Found no folder [^;]*compct; did you mean 'compact'"):
+        locate("./compct", start=tmp_path)

@@ -45,6 +45,8 @@ def read_conll(file: DataFile, faults: list[Fault]) -> Numbered:
         declared = sentence.comments.pop(HEADER, None)
         if declared and not file.columns:
             names = [_named(name) for name in declared.split()]
+            if len(set(names)) < len(names):
+                file.refuse(f"`# {HEADER}` must name each column once. Found {declared!r}.")
         rows = [row for row in sentence.rows if not universal or row[0].isdecimal()]
         if rows and sentence.whole and rows[0][0] != BORDER:
             yield sentence.line, _record(rows, names, sentence.comments, wanted=file.wanted)

@@ -32,6 +32,8 @@ def read_doccano(file: DataFile, faults: list[Fault]) -> Numbered:
             record[LABELS] = value if labels is None else Choices(labels)
         if isinstance(item.get(SPANS), list):
             record[SPANS] = [_span(span) for span in item[SPANS]]
+        elif item.get(SPANS) is not None:
+            record[SPANS] = item[SPANS]
         yield line, record
 
 

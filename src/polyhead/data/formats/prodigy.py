@@ -42,12 +42,15 @@ def read_prodigy(file: DataFile, faults: list[Fault]) -> Numbered:
 def _accepted(item: Record, wanted: frozenset[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     spans: Any = item.get("spans")
+    # What is neither a list nor a label is left for the task to refuse, with its place.
     if isinstance(spans, list):
         kept = ("start", "end", "label")
         found[SPANS] = [{key: span.get(key) for key in kept} if isinstance(span, dict) else span for span in spans]
-    if isinstance(item.get("accept"), list):
-        found[LABELS] = Choices(item["accept"])
-    elif isinstance(item.get("label"), str):
+    elif spans is not None:
+        found[SPANS] = spans
+    if item.get("accept") is not None:
+        found[LABELS] = Choices(item["accept"]) if isinstance(item["accept"], list) else item["accept"]
+    elif item.get("label") is not None:
         found[LABELS] = item["label"]
         if "labels" in wanted:
             found["labels"] = {"yes": [item["label"]], "no": []}

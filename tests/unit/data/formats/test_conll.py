@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from polyhead.data.formats.base import NUMBER_AS_TEXT
+from polyhead.errors import DataError
 
 Parse = Callable[..., Any]
 Write = Callable[..., Any]
@@ -158,3 +159,8 @@ def test_declared_columns_keep_their_names(parse: Parse) -> None:
 
 def test_a_token_that_is_an_underscore_is_no_absent_column(parse: Parse) -> None:
     assert parse("conll", "# text = _\n_ O\n")[0][0][1]["tokens"] == ["_"]
+
+
+def test_declared_columns_are_named_once(parse: Parse) -> None:
+    with pytest.raises(DataError, match="must name each column once"):
+        parse("conll", "# global.columns = tokens ner ner\nAda B-PER O\n")

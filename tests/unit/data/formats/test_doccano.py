@@ -79,3 +79,10 @@ def test_a_second_column_of_that_name_is_told(write: Write) -> None:
     assert write("doccano", [{"text": "Ada", "entities": SPANS, "label": "x"}])[1] == {
         "label: there is one column of this name only": 1
     }
+
+
+def test_entities_that_are_none_are_left_for_the_task_to_refuse(parse: Parse) -> None:
+    content = '{"text": "a", "entities": [{"start_offset": 0, "label": "P"}]}\n{"text": "b", "entities": "x"}\n'
+    first, second = (record for _, record in parse("doccano", content)[0])
+    assert first["entities"] == [{"start": 0, "end": None, "label": "P"}]
+    assert second["entities"] == "x"

@@ -87,3 +87,9 @@ def test_a_label_of_the_text_is_an_accepted_option(parse: Parse, write: Write) -
         "meta: the name means something else there": 1,
     }
     assert parse("prodigy", path)[0] == [(1, {"text": "a", "label": ["x"]})]
+
+
+def test_what_is_no_answer_is_left_for_the_task_to_refuse(parse: Parse) -> None:
+    content = '{"text": "a", "answer": "accept", "spans": 5}\n{"text": "b", "_input_hash": 1, "accept": 6}\n'
+    first, second = (record for _, record in parse("prodigy", content + '{"text": "c", "label": 7}\n')[0][:2])
+    assert (first["entities"], second["label"]) == (5, 6)

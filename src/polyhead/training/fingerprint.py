@@ -1,0 +1,40 @@
+"""What must not change between a run and its resumption."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from polyhead.data.digests import digest_of
+from polyhead.recipe import Recipe
+
+FREE = ("checkpoint_steps", "trackers")
+"""Settings of `training` that may change."""
+
+SHOWN = 5
+
+
+def fingerprint_of(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe and digests of its training and dev rows, as plain values."""
+    document = recipe.to_document()
+    for key in FREE:
+        document["training"].pop(key, None)
+    sources = [*recipe.data.train, *recipe.data.dev]
+    files = {source.path: digest_of(source, folder=recipe.folder) for source in sources}
+    return json.loads(json.dumps({"recipe": document, "data": files}))
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name what is not as it was: keys of the recipe, and files; of many, the first few."""
+    names: list[str] = []
+    for part in ("recipe", "data"):
+        old, new = dict(_flat(before.get(part, {}))), dict(_flat(now[part]))
+        names += [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    return [*names[:SHOWN], f"{len(names) - SHOWN} more"] if len(names) > SHOWN else names
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            yield from _flat(cast("Mapping[str, Any]", value), f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
