@@ -102,7 +102,7 @@ class Written(Progress):
             disable=not console.is_terminal,
         )
         self._row = self._bar.add_task("", losses="", visible=False)
-        self._batches = self._done = 0
+        self._batches = self._done = self._epochs = 0
         self._shares: Sequence[TaskShare] = ()
 
     def __enter__(self) -> Self:
@@ -155,10 +155,13 @@ class Written(Progress):
             self.note(f"  batch {self._done}/{self._batches}  {told}")
 
     def evaluated(self, record: Mapping[str, Any], metrics: Mapping[str, Any] | None, *, best: bool) -> None:
+        # Before the first epoch, and where `max_steps` ends training within one, steps tell where it is.
+        whole = record["epoch"] > self._epochs
+        self._epochs, place = record["epoch"], f"epoch {record['epoch']}" if whole else f"step {record['step']}"
         if metrics is None or not self._console.is_terminal:
-            self.note(_line(record, best=best))
+            self.note(f"{place}  {_told(record, best=best)}")
             return
-        table = Table("task", "loss", "dev", "rows", title=f"epoch {record['epoch']}", title_justify="left")
+        table = Table("task", "loss", "dev", "rows", title=place, title_justify="left")
         for name, of in metrics["tasks"].items():
             loss = record["losses"].get(name)
             table.add_row(name, "" if loss is None else f"{loss:.3f}", f"{of['primary']:.3f}", str(of["rows"]))
@@ -166,8 +169,8 @@ class Written(Progress):
         self._console.print(table)
 
 
-def _line(record: Mapping[str, Any], *, best: bool) -> str:
-    line = f"epoch {record['epoch']}  loss {_numbers(record['losses'])}"
+def _told(record: Mapping[str, Any], *, best: bool) -> str:
+    line = f"loss {_numbers(record['losses'])}"
     if record["score"] is None:
         return line
     return f"{line}  dev {_numbers(record['dev'])}  mean {record['score']:.3f}{' (best)' if best else ''}"

@@ -72,3 +72,20 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_with_130(
     finished = run("train", recipe, "--output", tmp_path / "model")
     assert finished.status == 130
     assert f"polyhead train {recipe} --output {tmp_path / 'model'} --resume" in finished.err
+
+
+def test_a_training_that_ends_within_an_epoch_tells_its_steps(run: Run, recipe: Path, tmp_path: Path) -> None:
+    short = ("--set", "training.max_steps=1", "--set", "training.batch_tokens=8")
+    finished = run("train", recipe, "--output", tmp_path / "short", *short)
+    assert "step 1  loss topic" in finished.err
+    assert "epoch 0" not in finished.err
+
+
+def test_rows_that_are_left_out_are_counted_and_listed(run: Run, recipe: Path, tmp_path: Path) -> None:
+    with (tmp_path / "train.jsonl").open("a") as file:
+        file.write('\n{"text": 5, "topic": 6}\n{"topic": "a"}\n')
+    finished = run("train", recipe, "--output", tmp_path / "model", "--set", 'on_bad_rows="skip"')
+    assert finished.status == 0, finished.err
+    assert "skipped 2 bad rows:" in finished.err
+    for line in (9, 10):
+        assert f"train.jsonl:{line}: " in finished.err
