@@ -185,8 +185,8 @@ class RowCheck:
             return []
         # One fault for the file says more than the same one on each of its lines.
         self.faults = [fault for fault in self.faults if fault.rule != self._no_text]
-        found = "Found nothing in it" if self._text_column in self._columns else self._found([self._text_column])
-        rule = f"the file must have the column {self._text_column!r} for the text. {found.rstrip('.')}."
+        found = "Found nothing in it." if self._text_column in self._columns else self._found([self._text_column])
+        rule = f"the file must have the column {self._text_column!r} for the text. {found}"
         return [Fault(self._name, rule, 'Name the right column with `fields = { text = "…" }`.')]
 
     def _task_faults(self) -> list[Fault]:
