@@ -12,12 +12,12 @@ from polyhead.registry import UnknownKindError, find
 from polyhead.sharing.base import Sharing
 from polyhead.sharing.hard import Hard
 from polyhead.tasks.base import HeadTask, Task
+from polyhead.text.tokens import LARGEST_OVERLAP
 
 FORMAT_VERSION = 1
 MANIFEST = "polyhead.json"
 ENCODER_WEIGHTS = "model.safetensors"
 POOLINGS = ("mean", "cls", "last", "max", "attention")
-LARGEST_OVERLAP = 0.5
 
 Value = TypeVar("Value")
 

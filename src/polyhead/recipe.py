@@ -25,7 +25,7 @@ from polyhead.sampling.temperature import Temperature
 from polyhead.sharing.base import Sharing
 from polyhead.sharing.hard import Hard
 from polyhead.tasks.base import WIDEST, Task
-from polyhead.text.tokens import OVERLAP
+from polyhead.text.tokens import LARGEST_OVERLAP, OVERLAP
 
 Positive = Annotated[int, Gt(0), Lt(2**31)]
 
@@ -48,7 +48,7 @@ class EncoderSettings:
     pooling: Literal["mean", "cls", "last", "max", "attention"] = "mean"
     projection: Annotated[int, Gt(0), Le(WIDEST)] | None = None
     max_tokens: Annotated[int, Ge(8)] = 512
-    overlap: Annotated[float, Ge(0), Le(0.5)] = OVERLAP
+    overlap: Annotated[float, Ge(0), Le(LARGEST_OVERLAP)] = OVERLAP
 
 
 @dataclass(frozen=True, kw_only=True)

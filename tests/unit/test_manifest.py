@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from annotated_types import Le
 
 from polyhead.errors import FolderError
-from polyhead.manifest import FORMAT_VERSION, LARGEST_OVERLAP, POOLINGS, Manifest, is_inside
+from polyhead.manifest import FORMAT_VERSION, POOLINGS, Manifest, is_inside
 from polyhead.recipe import EncoderSettings
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
@@ -141,7 +140,5 @@ def test_paths_of_a_manifest_stay_in_its_folder(name: str, inside: bool) -> None
     assert is_inside(name) == inside
 
 
-def test_manifest_and_recipe_know_the_same_poolings_and_overlaps() -> None:
-    hints = get_type_hints(EncoderSettings, include_extras=True)
-    assert get_args(hints["pooling"]) == POOLINGS
-    assert Le(LARGEST_OVERLAP) in get_args(hints["overlap"])
+def test_manifest_and_recipe_know_the_same_poolings() -> None:
+    assert get_args(get_type_hints(EncoderSettings)["pooling"]) == POOLINGS

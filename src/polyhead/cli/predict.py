@@ -19,8 +19,7 @@ def predict(  # noqa: PLR0913  one parameter an option
             "--input",
             metavar="FILE",
             help="Answer each line of a file, `-` is stdin: rows as JSON objects with `text` or `tokens`, and "
-            "`text_pair` for questions about two, or plain texts. "
-            "Blank lines are skipped.",
+            "`text_pair` for questions about two, or plain texts. Blank lines are skipped.",
         ),
     ] = None,
     output: Annotated[

@@ -9,7 +9,7 @@ from polyhead.data.formats.base import Cell
 from polyhead.data.readings import reading_of
 from polyhead.errors import Fault, did_you_mean
 from polyhead.tasks.base import LabelledTask, Task
-from polyhead.text.given_tokens import joined, located, read_tokens
+from polyhead.text.given_tokens import placed, read_tokens
 
 SHOWN_NAMES = 12
 SHOWN_CHARACTERS = 400
@@ -73,11 +73,8 @@ class RowCheck:
         problems: list[tuple[str, str]] = []
         text, borders = self._text(*self._given(record), problems)
         pair = record.get(self._pair_column)
-        row = (
-            None
-            if text is None
-            else Row(text, {}, self._pair(pair, problems) if pair not in (None, "") else None, borders)
-        )
+        second = None if text is None or pair in (None, "") else self._pair(pair, problems)
+        row = None if text is None else Row(text, {}, second, borders)
         values: dict[str, Any] = {}
         for name, column, task in self._tasks:
             raw = record.get(column)
@@ -130,14 +127,8 @@ class RowCheck:
         tokens = read_tokens(value, found)
         if not _is_whole(value):
             problems.append(_half_character(self._tokens_column, value))
-        elif tokens is not None and text is None:
-            text, borders = joined(tokens)
-        elif tokens is not None and text is not None:
-            place = located(tokens, text)
-            if isinstance(place, str):
-                found.append(f"tokens must follow each other in the text. Found no {place!r} there.")
-            else:
-                borders = place
+        elif tokens is not None:
+            text, borders = placed(tokens, text, found)
         # A column of this name may hold something else where no task asks for tokens.
         if found and (text is None or self._per_token or TOKENS in self._fields):
             problems += ((f"{self._tokens_column}: {problem}", "") for problem in found)

@@ -74,7 +74,7 @@ class Batcher:
         with self._changed:
             texts = self._raw_texts + self._waiting.texts
             wait = self._pace.seconds_for(self._waiting.tokens, self._raw_characters)
-            # A request is never refused for its own size, which the limits of a request bound.
+            # Its own size does not count here: limits bound it, and `too_much` judges it once its tokens are known.
             if texts and (
                 texts + len(job.texts) > self._limits.queue_texts or wait > self._limits.queue_seconds * MARGIN
             ):

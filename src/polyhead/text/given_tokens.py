@@ -42,6 +42,26 @@ def joined(tokens: Sequence[str]) -> tuple[str, list[int]]:
     return " ".join(tokens), borders
 
 
+def placed(tokens: Sequence[str], text: str | None, problems: list[str]) -> tuple[str, list[int] | None]:
+    """Bring tokens and their text together; without a text, they make it.
+
+    Args:
+        tokens: strings that are more than white space.
+        text: what they stand in, if it came with them.
+        problems: receives one sentence when they do not follow each other in it.
+
+    Returns:
+        The text, and the borders of the tokens, flat; none where a problem was found.
+    """
+    if text is None:
+        return joined(tokens)
+    place = located(tokens, text)
+    if isinstance(place, str):
+        problems.append(f"tokens must follow each other in the text. Found no {place!r} there.")
+        return text, None
+    return text, place
+
+
 def located(tokens: Sequence[str], text: str) -> list[int] | str:
     """Find tokens in a text, one after the other; return their borders, flat, or the first token that is not there."""
     joint, borders = joined(tokens)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from polyhead.errors import did_you_mean
-from polyhead.text.given_tokens import joined, located, read_tokens
+from polyhead.text.given_tokens import placed, read_tokens
 from polyhead.text.tokenized import Passage
 
 
@@ -29,14 +29,8 @@ def read_passage(row: Mapping[str, object], problems: list[str], *, per_token: b
         return None
     borders = None
     given = None if tokens is None else read_tokens(tokens, problems)
-    if given is not None and text is None:
-        text, borders = joined(given)
-    elif given is not None and text is not None:
-        place = located(given, text)
-        if isinstance(place, str):
-            problems.append(f"tokens must follow each other in the text. Found no {place!r} there.")
-        else:
-            borders = place
+    if given is not None:
+        text, borders = placed(given, text, problems)
     if problems or text is None:
         return None
     if not pair and borders is None:

@@ -14,8 +14,8 @@ from polyhead.text.grouping import group_words
 from polyhead.text.tokenized import Passage, TokenBatch, TokenizedText
 from polyhead.text.windows import cut
 
-OVERLAP = 0.125
-"""Share of a window that the next one holds too."""
+OVERLAP, LARGEST_OVERLAP = 0.125, 0.5
+"""Share of a window that the next one holds too, usually and at most."""
 
 
 class TextTokenizer:
