@@ -23,7 +23,7 @@ BANNED_NAMES = {"cfg", "opt", "tmp", "data2", "info", "args", "kwargs"}
 BANNED_MODULES = {"utils", "helpers", "common", "core", "util", "helper", "misc"}
 BANNED_ENDINGS = ("Manager", "Handler", "Processor")
 # These hold method files or torch modules; everything else loads without torch.
-TORCH_PARTS = ("export", "model", "training")
+TORCH_PARTS = ("export", "model", "studies", "training")
 PUBLIC = [
     "Answer",
     "MultiTaskModel",

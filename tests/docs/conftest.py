@@ -64,7 +64,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dev = {**flight, "category": flight["topic"]}
     del dev["topic"]
     (folder / "data" / "train.jsonl").write_text(rows + json.dumps(flight) + "\n", encoding="utf-8")
-    (folder / "data" / "dev.jsonl").write_text(json.dumps(dev) + "\n", encoding="utf-8")
+    (folder / "data" / "dev.jsonl").write_text(20 * (json.dumps(dev) + "\n"), encoding="utf-8")
     (folder / "data" / "test.jsonl").write_text(rows, encoding="utf-8")
     (folder / "texts.txt").write_text("One text\nAnother text\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:

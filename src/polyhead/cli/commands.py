@@ -6,6 +6,7 @@ import typer
 
 from polyhead import __version__
 from polyhead.cli.check import check
+from polyhead.cli.compare import compare
 from polyhead.cli.convert import convert
 from polyhead.cli.demo import demo
 from polyhead.cli.describe import describe
@@ -25,7 +26,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, new, check, convert, describe, train, evaluate, predict, export, serve):
+for command in (demo, new, check, convert, describe, train, compare, evaluate, predict, export, serve):
     application.command()(command)
 
 

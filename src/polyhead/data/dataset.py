@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from polyhead.data.reading import RowsRead, read_rows
 from polyhead.data.rows import Rows
@@ -37,6 +37,12 @@ class Dataset:
         """Return the splits that are there, by name."""
         named = {"train": self.train, "dev": self.dev, "test": self.test}
         return {name: rows for name, rows in named.items() if rows is not None}
+
+    def for_task(self, name: str) -> Self:
+        """Return the rows that are labelled for a task, as if there were no other; a split without any is absent."""
+        parts = {split: rows.for_task(name) for split, rows in self.splits().items()}
+        dev, test = (part if (part := parts.get(split)) else None for split in ("dev", "test"))
+        return replace(self, train=parts["train"], dev=dev, test=test, tasks={name: self.tasks[name]})
 
 
 def load_dataset(recipe: "Recipe") -> Dataset:

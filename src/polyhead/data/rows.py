@@ -105,6 +105,17 @@ class Rows:
         dropped[np.asarray(kept, dtype=np.int64)] = False
         return self.without(np.flatnonzero(dropped))
 
+    def for_task(self, name: str) -> "Rows":
+        """Return the rows that are labelled for a task, as if there were no other; nothing is copied on disk."""
+        kept = np.flatnonzero(self.labelled[:, list(self.tasks).index(name)])
+        picked = kept if self._picked is None else self._picked[kept]
+        tasks, counts = {name: self.tasks[name]}, {name: self.counts(name)}
+        return Rows(self._table, files=self._files, tasks=tasks, label_counts=counts, picked=picked)
+
+    def files(self) -> tuple[str, ...]:
+        """Name the files that the rows come from, in the order of the first row of each."""
+        return tuple(self._files[number] for number in dict.fromkeys(self._cells(FILE, range(len(self)))))
+
     def without(self, dropped: Sequence[int] | Integers) -> "Rows":
         """Return the rows less some of them, numbered anew; nothing is copied on disk."""
         kept = np.ones(len(self), dtype=bool)

@@ -29,26 +29,26 @@ def evaluate(predictor: Predictor, rows: Rows, *, seen: Names | None = None) -> 
         the rows labelled for every task on which every task is exactly right, null when there are none.
     """
     tasks = predictor.tasks
-    judged = _Collected(tasks)
+    collected = _Collected(tasks)
     complete = right = 0
-    for row in _judged(predictor, rows, tuple(tasks)):
-        judged.add(row)
+    for row in judged(predictor, rows, tuple(tasks)):
+        collected.add(row)
         if len(row) == len(tasks):
             complete += 1
             right += all(tasks[name].right(value, answer) for name, (value, answer) in row.items())
-    scores = {name: _scored(task, judged.values[name], judged.answers[name]) for name, task in tasks.items()}
+    scores = {name: _scored(task, collected.values[name], collected.answers[name]) for name, task in tasks.items()}
     for name, names in (seen or {}).items():
-        scores[name] |= unseen_scores(judged.values[name], judged.answers[name], names)
+        scores[name] |= unseen_scores(collected.values[name], collected.answers[name], names)
     return {"rows": len(rows), "all_right": right / complete if complete else None, "tasks": scores}
 
 
 def tuned_tasks(predictor: Predictor, rows: Rows) -> dict[str, Task]:
     """Return the model's tasks with what is chosen on dev, such as thresholds."""
     tunable = {name: task for name, task in predictor.tasks.items() if task.tunes}
-    judged = _Collected(tunable)
-    for row in _judged(predictor, rows, tuple(tunable)) if tunable else ():
-        judged.add(row)
-    tuned = {name: task.tuned(judged.values[name], judged.answers[name]) for name, task in tunable.items()}
+    collected = _Collected(tunable)
+    for row in judged(predictor, rows, tuple(tunable)) if tunable else ():
+        collected.add(row)
+    tuned = {name: task.tuned(collected.values[name], collected.answers[name]) for name, task in tunable.items()}
     return {**predictor.tasks, **tuned}
 
 
@@ -70,7 +70,8 @@ class _Collected:
             self.answers[name].append(answer)
 
 
-def _judged(predictor: Predictor, rows: Rows, names: Sequence[str]) -> Iterator[Judged]:
+def judged(predictor: Predictor, rows: Rows, names: Sequence[str]) -> Iterator[Judged]:
+    """Ask a model about labelled rows, a few thousand at a time, and yield each row's values and answers."""
     for begin in range(0, len(rows), WINDOW_TEXTS):
         indices = np.arange(begin, min(begin + WINDOW_TEXTS, len(rows)))
         passages = rows.passages(indices)

@@ -71,13 +71,19 @@ class TrainingResult:
 
 
 def train(
-    recipe: Recipe, *, output: str | Path, resume: bool = False, progress: Progress | None = None
+    recipe: Recipe,
+    *,
+    output: str | Path,
+    data: Dataset | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
 ) -> TrainingResult:
     """Train a model and write its folder.
 
     Args:
         recipe: what to train.
         output: the folder to make; checkpoints live in it until the model is there.
+        data: the rows; those that the recipe names are read when absent.
         resume: go on from the newest whole checkpoint; on a CPU the result is, to the bit, that of no break.
         progress: who is told how it goes; nobody when absent.
 
@@ -102,14 +108,17 @@ def train(
     claim = claimed(folder, resume=resume) if accelerator.is_main_process else nullcontext()
     with claim, told_when_full():
         accelerator.wait_for_everyone()
-        return _train(recipe, folder, progress, accelerator)
+        rows = load_dataset(recipe) if data is None else data
+        if recipe.training.trackers:
+            accelerator.init_trackers("logs")
+        return _train(recipe, folder, rows, progress=progress, accelerator=accelerator)
 
 
-def _train(recipe: Recipe, folder: Path, progress: Progress, accelerator: Accelerator) -> TrainingResult:
+def _train(
+    recipe: Recipe, folder: Path, data: Dataset, *, progress: Progress, accelerator: Accelerator
+) -> TrainingResult:
     torch.manual_seed(recipe.training.seed)
-    if recipe.training.trackers:
-        accelerator.init_trackers("logs")
-    data = prepared(load_dataset(recipe))
+    data = prepared(data)
     recipe = recipe.with_tasks(data.tasks)
     model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=texts_of(data.train))
     data = aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")

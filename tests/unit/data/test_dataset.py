@@ -201,3 +201,16 @@ def test_the_error_is_one_readable_block(save: Save, make_recipe: MakeRecipe) ->
 def test_texts_that_are_all_null_are_told_so(save: Save, make_recipe: MakeRecipe) -> None:
     (fault, *_) = faults_of(make_recipe(splits={"train": [save({"text": None, "topic": "x"})]}))
     assert fault.startswith("rows.jsonl: the file must have the column 'text' for the text. Found nothing in it.")
+
+
+def test_a_task_has_its_rows_as_if_there_were_no_other(make_recipe: MakeRecipe, save: Save) -> None:
+    train, dev = save(*TRAIN, name="train.jsonl"), save({"text": "e", "topic": "x"}, name="dev.jsonl")
+    data = load_dataset(make_recipe(splits={"train": [train], "dev": [dev]}))
+    topic = data.for_task("topic")
+    assert list(topic.tasks) == ["topic"]
+    assert labels(topic, "topic") == ("x", "y")
+    assert topic.train.texts(range(2)) == ["a", "b"]
+    assert topic.splits().keys() == {"train", "dev"}
+    entities = data.for_task("entities")
+    assert entities.train.texts(range(2)) == ["a", "c"]
+    assert entities.splits().keys() == {"train"}

@@ -146,3 +146,24 @@ def test_pairs_and_tokens_take_no_room_until_a_row_has_them(
     assert found[5].tolist() == [[0, 1], [2, 3]]
     assert mixed.texts(range(9)) == ["a b"] * 9
     assert mixed.only([3, 8]).pairs([0, 1]) == ["pair 3", "pair 8"]
+
+
+def test_the_rows_of_a_task_are_those_that_are_labelled_for_it(rows: Rows) -> None:
+    for name in ("topic", "entities"):
+        part = rows.for_task(name)
+        kept = np.flatnonzero(rows.labelled[:, list(rows.tasks).index(name)])
+        assert list(part.tasks) == [name]
+        assert part.labelled.tolist() == [[True]] * len(kept)
+        assert part.texts(range(len(part))) == rows.texts(kept)
+        assert part.values(name, range(len(part))) == rows.values(name, kept)
+        assert part.counts(name) == rows.counts(name)
+        assert [part.place(row) for row in range(len(part))] == [rows.place(row) for row in kept]
+    assert len(rows.for_task("topic").without([0])) == len(rows.for_task("topic")) - 1
+
+
+def test_only_files_with_rows_that_are_left_are_named(save: Save, read: Read) -> None:
+    names = [save(row_of(number), name=f"{number}.jsonl") for number in range(3)]
+    rows = read(*names).rows
+    assert rows.files() == tuple(names)
+    assert rows.for_task("entities").files() == (names[0],)
+    assert rows.without(range(3)).files() == ()

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 import polyhead
-from polyhead.data.dataset import load_dataset
+from polyhead.data.dataset import Dataset, load_dataset
 from polyhead.errors import DataError, NonFiniteLossError, UsageError
 from polyhead.folder import read_manifest
 from polyhead.model.multitask import MultiTaskModel
@@ -16,6 +17,7 @@ from polyhead.recipe import Recipe, parse_recipe
 from polyhead.tasks.classification import Classification
 from polyhead.training.claiming import LOCK
 from polyhead.training.evaluation import evaluate
+from polyhead.training.progress import Silent
 from polyhead.training.train import CHECKPOINTS, METRICS, TrainingResult, train
 
 WORDS = {"sport": ["goal", "match", "team", "coach"], "food": ["soup", "bread", "lunch", "salad"]}
@@ -265,3 +267,17 @@ def test_a_path_is_no_recipe(tmp_path: Path) -> None:
 def test_files_of_a_model_may_be_read_by_whom_the_umask_lets(finished: TrainingResult) -> None:
     modes = {path.stat().st_mode & 0o777 for path in finished.folder.rglob("*") if path.is_file()}
     assert modes == {(finished.folder / "polyhead.json").stat().st_mode & 0o777}
+
+
+def test_rows_that_were_read_already_are_trained_on(tmp_path: Path) -> None:
+    recipe = recipe_in(tmp_path, {"max_steps": 1})
+    data = load_dataset(recipe)
+    few = replace(data, train=data.train.only(range(20)))
+    said: list[str] = []
+
+    class Noting(Silent):
+        def data(self, data: Dataset) -> None:
+            said.append(str(len(data.train)))
+
+    train(recipe, output=tmp_path / "model", data=few, progress=Noting())
+    assert said == ["20"]

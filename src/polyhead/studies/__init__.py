@@ -1,0 +1,1 @@
+"""Studies of a recipe: what is asked about models rather than about texts."""

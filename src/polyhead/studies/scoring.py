@@ -1,0 +1,79 @@
+"""Scores of a model on labelled rows, and on those rows less each group of them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.data.rows import Rows
+from polyhead.runtime.predictor import Predictor
+from polyhead.spans import Booleans, Floats, Integers
+from polyhead.training.evaluation import judged
+
+TIMED_TEXTS = 256
+ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How a model, or one model for each task, did on labelled rows.
+
+    Args:
+        primary: for each task, its primary metric on all rows and then on those less each group, shape `(1 + groups,)`.
+        right: for each task, which rows are labelled for it and answered exactly right, shape `(rows,)`.
+        milliseconds_a_text: time to answer these tasks about one text.
+    """
+
+    primary: Mapping[str, Floats]
+    right: Mapping[str, Booleans]
+    milliseconds_a_text: float
+
+
+def score(predictor: Predictor, rows: Rows, names: Sequence[str], *, groups: Integers) -> Scores:
+    """Ask a model some of its tasks about all rows that are labelled for them.
+
+    Args:
+        predictor: the model.
+        rows: the rows.
+        names: the tasks.
+        groups: the group of each row, counted from 0.
+    """
+    labelled: dict[str, list[int]] = {name: [] for name in names}
+    pairs: dict[str, list[tuple[Any, Any]]] = {name: [] for name in names}
+    right = {name: np.zeros(len(rows), dtype=bool) for name in names}
+    for number, row in enumerate(judged(predictor, rows, names)):
+        for name, (value, answer) in row.items():
+            labelled[name].append(number)
+            pairs[name].append((value, answer))
+            right[name][number] = predictor.tasks[name].right(value, answer)
+    primary: dict[str, Floats] = {}
+    for name in names:
+        group = groups[labelled[name]]
+        kept = [np.arange(len(group)), *(np.flatnonzero(group != left) for left in range(int(groups.max()) + 1))]
+        primary[name] = np.array([_primary(predictor, name, [pairs[name][place] for place in of]) for of in kept])
+    return Scores(primary, right, _milliseconds_a_text(predictor, rows, names))
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """Take models of different tasks for one that answers them one after the other."""
+    primary = {name: of for part in parts for name, of in part.primary.items()}
+    right = {name: of for part in parts for name, of in part.right.items()}
+    return Scores(primary, right, sum(part.milliseconds_a_text for part in parts))
+
+
+def _primary(predictor: Predictor, name: str, pairs: Sequence[tuple[Any, Any]]) -> float:
+    values, answers = [value for value, _ in pairs], [answer for _, answer in pairs]
+    return float(predictor.tasks[name].score(values, answers)["primary"])
+
+
+def _milliseconds_a_text(predictor: Predictor, rows: Rows, names: Sequence[str]) -> float:
+    """Time a model on some of the rows; the median of a few rounds."""
+    passages = rows.passages(range(min(TIMED_TEXTS, len(rows))))
+    seconds: list[float] = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        list(predictor.stream(passages, names))
+        seconds.append(time.perf_counter() - begin)
+    return 1000 * float(np.median(seconds)) / len(passages)
