@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from polyhead.recipe import Recipe, load_recipe
     from polyhead.runtime.predictor import Predictor
     from polyhead.spans import Span
-    from polyhead.training.train import TrainingResult, train
+    from polyhead.training.result import TrainingResult
+    from polyhead.training.train import train
 
 __version__ = "0.1.0"
 
@@ -35,7 +36,7 @@ _HOMES = {
     "Predictor": "polyhead.runtime.predictor",
     "Recipe": "polyhead.recipe",
     "Span": "polyhead.spans",
-    "TrainingResult": "polyhead.training.train",
+    "TrainingResult": "polyhead.training.result",
     "load": "polyhead.loading",
     "load_recipe": "polyhead.recipe",
     "train": "polyhead.training.train",

@@ -13,6 +13,7 @@ import pytest
 
 from polyhead.cli.app import main
 
+URGENT = (("now", "yes"), ("some day", "no"))
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -66,6 +67,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data" / "train.jsonl").write_text(rows + json.dumps(flight) + "\n", encoding="utf-8")
     (folder / "data" / "dev.jsonl").write_text(20 * (json.dumps(dev) + "\n"), encoding="utf-8")
     (folder / "data" / "test.jsonl").write_text(rows, encoding="utf-8")
+    urgent = [{"text": f"Come {word}, number {number}", "urgent": of} for number in range(4) for word, of in URGENT]
+    (folder / "data" / "urgent.jsonl").write_text("\n".join(map(json.dumps, urgent)), encoding="utf-8")
+    (folder / "added.toml").write_text(fenced(read_page("docs/grow.md"), "toml")[0], encoding="utf-8")
     (folder / "texts.txt").write_text("One text\nAnother text\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from polyhead import __version__
+from polyhead.cli.add_task import add_task
 from polyhead.cli.check import check
 from polyhead.cli.compare import compare
 from polyhead.cli.convert import convert
@@ -26,7 +27,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, new, check, convert, describe, train, compare, evaluate, predict, export, serve):
+for command in (demo, new, check, convert, describe, train, add_task, compare, evaluate, predict, export, serve):
     application.command()(command)
 
 

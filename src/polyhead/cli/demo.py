@@ -13,7 +13,7 @@ from polyhead.cli.extras import need_packages
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from polyhead.training.train import TrainingResult
+    from polyhead.training.result import TrainingResult
 
 NEW_TEXTS = (
     "The Yellowstone National Park sees over four million visitors.",

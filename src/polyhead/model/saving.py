@@ -58,7 +58,7 @@ class SavedModel:
         Raises:
             FolderError: names or shapes are not those of the model.
         """
-        own = _beside_the_encoder(model)
+        own = beside_the_encoder(model)
         expected = {name: tuple(tensor.shape) for name, tensor in own.items()}
         found = {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
         if expected != found:
@@ -77,7 +77,7 @@ def save_model(model: "MultiTaskModel", folder: Path, *, documents: Mapping[str,
             weights = _each_on_its_own(_plain_encoder(model))
             model.encoder.save_pretrained(staging.path, state_dict=weights, max_shard_size=ONE_FILE)
         write_tokenizer(model.tokenizer, staging.path)
-        tensors = _beside_the_encoder(model)
+        tensors = beside_the_encoder(model)
         if speaks(model.pooling.kind):
             write_modules(
                 staging.path,
@@ -147,7 +147,8 @@ def _plain_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
     return {plain_name(name): tensor for name, tensor in plain_state(model.encoder).items() if MARK not in name}
 
 
-def _beside_the_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
+def beside_the_encoder(model: "MultiTaskModel") -> dict[str, Tensor]:
+    """Return the weights of everything but the plain encoder, by the names that a folder gives them."""
     every = model.state_dict().items()
     state = {name: tensor for name, tensor in every if not name.startswith(ENCODER) or MARK in name}
     for place, encoder in model.encoders().items():

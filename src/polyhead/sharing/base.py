@@ -21,6 +21,9 @@ class Sharing(ABC):
     pools: ClassVar[bool] = True
     """Whether text tasks read the sentence embedding; otherwise they read the token states in their own way."""
 
+    grows: ClassVar[bool] = False
+    """Whether a trained model can take further tasks without a change to what it has."""
+
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     @abstractmethod

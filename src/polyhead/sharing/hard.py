@@ -21,6 +21,7 @@ class Hard(Sharing):
     """
 
     kind: ClassVar[str] = "hard"
+    grows: ClassVar[bool] = True
 
     def groups(self, tasks: Sequence[str]) -> tuple[tuple[str, ...], ...]:
         return (tuple(tasks),)

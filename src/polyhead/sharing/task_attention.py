@@ -30,6 +30,7 @@ class TaskAttention(Sharing):
     """
 
     kind: ClassVar[str] = "task_attention"
+    grows: ClassVar[bool] = True
     pools: ClassVar[bool] = False
     heads: Annotated[int, Gt(0)] = 4
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.1

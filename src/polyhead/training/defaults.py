@@ -10,6 +10,9 @@ from polyhead.recipe import EncoderSettings, TrainingSettings
 WIDE = 1024
 """Width from which an encoder counts as large; large ones break at rates that small ones need."""
 
+STILL_RATE = 2.56
+"""Highest rate of heads on an encoder that stands still, times its width: each number read moves the logits as far."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -47,7 +50,13 @@ class Settings:
 
 
 def resolve(
-    training: TrainingSettings, encoder: EncoderSettings, *, tokens: Sequence[int], width: int, few: bool = False
+    training: TrainingSettings,
+    encoder: EncoderSettings,
+    *,
+    tokens: Sequence[int],
+    width: int,
+    few: bool = False,
+    added: bool = False,
 ) -> Settings:
     """Fill in what the recipe leaves open.
 
@@ -57,16 +66,19 @@ def resolve(
         tokens: for each task, tokens of one pass over the training rows that are labelled for it.
         width: width of the encoder's states.
         few: whether there are too few rows to fine-tune on.
+        added: whether the tasks are added to a model, whose encoder stands still.
     """
     compact = encoder.name == COMPACT
-    batch_tokens = training.batch_tokens or (1024 if compact else 4096)
+    freeze = training.freeze if training.freeze is not None else "all" if few else "none"
+    still = added or freeze == "all"
+    batch_tokens = training.batch_tokens or (1024 if compact or still else 4096)
     rate = training.learning_rate or (1.5e-3 if compact else 2e-5 if width >= WIDE else 5e-5)
-    head_rate = training.head_learning_rate or (rate if compact else 1e-3)
+    head_rate = training.head_learning_rate or (STILL_RATE / width if still else rate if compact else 1e-3)
     swap = training.swap_entities if training.swap_entities is not None else (0.3 if compact else 0.0)
     epochs = (
         training.epochs
         or training.max_steps
-        or _epochs([math.ceil(of / batch_tokens) for of in tokens], compact=compact)
+        or _epochs([math.ceil(of / batch_tokens) for of in tokens], anew=compact or still)
     )
     return Settings(
         epochs=epochs,
@@ -81,23 +93,23 @@ def resolve(
         swap_entities=swap,
         ema_decay=training.ema_decay if training.ema_decay is not None else (0.995 if compact else 0.0),
         layer_decay=training.layer_decay,
-        freeze=training.freeze if training.freeze is not None else "all" if few else "none",
+        freeze=freeze,
     )
 
 
-def _epochs(batches: Sequence[int], *, compact: bool) -> int:
+def _epochs(batches: Sequence[int], *, anew: bool) -> int:
     """Choose so many passes that all tasks together have the steps that each would have alone.
 
     Args:
         batches: of one pass, for each task.
-        compact: whether the encoder begins with nothing.
+        anew: whether all that learns begins with nothing.
     """
     counts = [max(1, count) for count in batches]
-    steps = sum(count * _passes(count, compact=compact) for count in counts)
+    steps = sum(count * _passes(count, anew=anew) for count in counts)
     return round(steps / sum(counts))
 
 
-def _passes(batches: int, *, compact: bool) -> int:
+def _passes(batches: int, *, anew: bool) -> int:
     """Choose fewer passes where a pass has more steps: small data need more of them, but not in proportion."""
-    most, least, at_one_step, power = (40, 3, 320.0, 0.62) if compact else (10, 3, 20.0, 0.35)
+    most, least, at_one_step, power = (40, 3, 320.0, 0.62) if anew else (10, 3, 20.0, 0.35)
     return max(least, min(most, round(at_one_step * batches**-power)))

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from polyhead.data.digests import digest_of
+from polyhead.folder import sha256_of
+from polyhead.manifest import MANIFEST
 from polyhead.recipe import Recipe
 
 FREE = ("checkpoint_steps", "trackers")
@@ -13,13 +16,20 @@ FREE = ("checkpoint_steps", "trackers")
 SHOWN = 5
 
 
-def fingerprint_of(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe and digests of its training and dev rows, as plain values."""
+def fingerprint_of(recipe: Recipe, *, base: Path | None = None) -> dict[str, Any]:
+    """Return a recipe and digests of its training and dev rows, as plain values.
+
+    Args:
+        recipe: the recipe.
+        base: the folder of the model that its tasks are added to, if they are.
+    """
     document = recipe.to_document()
     for key in FREE:
         document["training"].pop(key, None)
     sources = [*recipe.data.train, *recipe.data.dev]
     files = {source.path: digest_of(source, folder=recipe.folder) for source in sources}
+    if base is not None:
+        files[str(base)] = sha256_of(base / MANIFEST)
     return json.loads(json.dumps({"recipe": document, "data": files}))
 
 

@@ -1,9 +1,7 @@
 """Train a recipe: from its data to a finished model folder."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,61 +17,38 @@ from polyhead.data.swaps import EntitySwapper
 from polyhead.errors import UsageError
 from polyhead.manifest import MANIFEST
 from polyhead.model.compact import COMPACT
+from polyhead.model.growing import grown, new_heads
 from polyhead.model.multitask import MultiTaskModel
-from polyhead.recipe import Recipe, recipe_to_toml
-from polyhead.training.card import model_card
+from polyhead.recipe import Recipe
+from polyhead.training.adding import Earlier, on_model
 from polyhead.training.checkpoints import Checkpoint, CheckpointStore
 from polyhead.training.claiming import claimed
-from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.defaults import resolve
 from polyhead.training.evaluation import evaluate, tuned_tasks
-from polyhead.training.few_rows import NOTE, too_few, trained
+from polyhead.training.few_rows import FEW, STILL, settled_by_regression, too_few
 from polyhead.training.fingerprint import differing, fingerprint_of
-from polyhead.training.freezing import hold_still
+from polyhead.training.freezing import hold_still, is_frozen
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop
 from polyhead.training.meeting import joins_nothing, meeting_place
 from polyhead.training.memory import told_when_full
 from polyhead.training.novelty import names_in
-from polyhead.training.pictures import draw_training
 from polyhead.training.plan import Plan
 from polyhead.training.preparation import aligned, prepared, texts_of
 from polyhead.training.probing import probe, rows_to_probe
 from polyhead.training.progress import Progress, Silent
+from polyhead.training.result import TrainingResult, finished, publish
 from polyhead.training.settling import settle
 from polyhead.training.steps import BatchMaker
 
-CHECKPOINTS, METRICS, HISTORY = "checkpoints", "metrics.json", "history.json"
-CONFLICTS = "conflicts.json"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingResult:
-    """A finished training.
-
-    Args:
-        folder: the model folder.
-        dev: metrics on dev, absent without dev rows.
-        test: metrics on test, absent without test rows.
-        history: one record for each evaluation during training.
-    """
-
-    folder: Path
-    dev: Mapping[str, Any] | None
-    test: Mapping[str, Any] | None
-    history: Sequence[Mapping[str, Any]]
-
-    @property
-    def metrics(self) -> Mapping[str, Any]:
-        """Return each task's metrics on test, or on dev where there is no test: `metrics["topic"]["macro_f1"]`."""
-        best = self.test or self.dev
-        return best["tasks"] if best else {}
+CHECKPOINTS = "checkpoints"
 
 
 def train(
     recipe: Recipe,
     *,
     output: str | Path,
+    base: str | Path | None = None,
     data: Dataset | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -83,6 +58,8 @@ def train(
     Args:
         recipe: what to train.
         output: the folder to make; checkpoints live in it until the model is there.
+        base: a model folder, to whose tasks those of the recipe are added: its encoder, its pooling, its projection and
+            its heads stay as they are, to the bit. What the recipe says of encoder and sharing is the model's.
         data: the rows; those that the recipe names are read when absent.
         resume: go on from the newest whole checkpoint; on a CPU the result is, to the bit, that of no break.
         progress: who is told how it goes; nobody when absent.
@@ -102,7 +79,9 @@ def train(
     progress = progress or Silent()
     if resume and (folder / MANIFEST).exists():
         progress.note(f"{folder} is finished: nothing to resume.")
-        return _finished(folder)
+        return finished(folder)
+    onto = None if base is None else Path(base)
+    recipe = recipe if onto is None else on_model(recipe, onto)
     accelerator = _accelerator(recipe, folder)
     # Of several processes the first alone writes.
     claim = claimed(folder, resume=resume) if accelerator.is_main_process else nullcontext()
@@ -111,20 +90,20 @@ def train(
         rows = load_dataset(recipe) if data is None else data
         if recipe.training.trackers:
             accelerator.init_trackers("logs")
-        return _train(recipe, folder, rows, progress=progress, accelerator=accelerator)
+        return _train(recipe, rows, folder, base=onto, progress=progress, accelerator=accelerator)
 
 
 def _train(
-    recipe: Recipe, folder: Path, data: Dataset, *, progress: Progress, accelerator: Accelerator
+    recipe: Recipe, data: Dataset, folder: Path, *, base: Path | None, progress: Progress, accelerator: Accelerator
 ) -> TrainingResult:
     torch.manual_seed(recipe.training.seed)
     data = prepared(data)
     recipe = recipe.with_tasks(data.tasks)
-    model = MultiTaskModel.build(recipe, tasks=data.tasks, texts=texts_of(data.train))
+    model = _begin(recipe, data, base)
     data = aligned(data, model.tokenizer, skip=recipe.on_bad_rows == "skip")
     progress.data(data)
     few = too_few(recipe, data)
-    plan = _plan(recipe, data, model, few=few)
+    plan = _plan(recipe, data, model, base=base, few=few)
     if warning := joins_nothing(recipe.balancing, plan.place):
         progress.note(warning)
     hold_still(model.to(accelerator.device), recipe, data, progress, what=plan.settings.freeze)
@@ -136,9 +115,8 @@ def _train(
     loop = Loop(plan, model, accelerator=accelerator, store=store, progress=progress)
     if checkpoint is not None:
         _go_back(loop, checkpoint, plan.fingerprint, progress)
-    if few and len(fitted) == len(trained(data.tasks)):
-        # A regression on what does not change is at its best already.
-        progress.note(NOTE)
+    if settled_by_regression(recipe, data, fitted=fitted, still=is_frozen(model)):
+        progress.note(FEW if few else STILL)
     else:
         progress.plan(plan.settings)
         with interruptible() as interruption, progress:
@@ -150,10 +128,17 @@ def _train(
     accelerator.end_training()
     result = _result(loop, data, folder)
     if accelerator.is_main_process:
-        _publish(result, model, recipe=recipe, conflicts=loop.standing.conflicts)
+        earlier, whole = (None, model) if base is None else (Earlier.read(base), grown(base, model))
+        publish(result, whole, recipe=recipe, conflicts=loop.standing.conflicts, earlier=earlier)
         store.remove()
     accelerator.wait_for_everyone()
     return result
+
+
+def _begin(recipe: Recipe, data: Dataset, base: Path | None) -> MultiTaskModel:
+    if base is not None:
+        return new_heads(base, data.tasks, seed=recipe.training.seed)
+    return MultiTaskModel.build(recipe, tasks=data.tasks, texts=texts_of(data.train))
 
 
 def _accelerator(recipe: Recipe, folder: Path) -> Accelerator:
@@ -166,13 +151,15 @@ def _accelerator(recipe: Recipe, folder: Path) -> Accelerator:
     )
 
 
-def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel, *, few: bool) -> Plan:
+def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel, *, base: Path | None, few: bool) -> Plan:
     lengths = measure(data.train, model.tokenizer, data.tasks)
     seed = recipe.training.seed
     names = [name for name, task in data.tasks.items() if task.weight > 0]
     labelled = data.train.labelled[:, [list(data.tasks).index(name) for name in names]]
     tokens = (lengths.astype(np.int64) @ labelled).tolist()
-    settings = resolve(recipe.training, recipe.encoder, tokens=tokens, width=model.width, few=few)
+    settings = resolve(
+        recipe.training, recipe.encoder, tokens=tokens, width=model.width, few=few, added=base is not None
+    )
     swapper = None
     if settings.swap_entities:
         swapper = EntitySwapper(data.train, probability=settings.swap_entities, seed=seed)
@@ -193,7 +180,7 @@ def _plan(recipe: Recipe, data: Dataset, model: MultiTaskModel, *, few: bool) ->
         place=meeting_place(order, accumulate=recipe.training.accumulate),
         batches=maker,
         dev=data.dev,
-        fingerprint=fingerprint_of(recipe),
+        fingerprint=fingerprint_of(recipe, base=base),
     )
 
 
@@ -221,24 +208,3 @@ def _result(loop: Loop, data: Dataset, folder: Path) -> TrainingResult:
     predictor, seen = loop.predictor(), names_in(data.train)
     dev, test = (evaluate(predictor, rows, seen=seen) if rows is not None else None for rows in (data.dev, data.test))
     return TrainingResult(folder, dev, test, loop.standing.history)
-
-
-def _publish(result: TrainingResult, model: MultiTaskModel, *, recipe: Recipe, conflicts: Sequence[Any]) -> None:
-    metrics = {"dev": result.dev, "test": result.test}
-    documents = {
-        "recipe.toml": recipe_to_toml(recipe),
-        METRICS: json.dumps(metrics, indent=1, ensure_ascii=False),
-        HISTORY: json.dumps(result.history, indent=1, ensure_ascii=False),
-        **({CONFLICTS: json.dumps(conflicts, indent=1, ensure_ascii=False)} if conflicts else {}),
-        "README.md": model_card(recipe, metrics),
-    }
-    model.save_pretrained(result.folder, documents=documents, overwrite=True)
-    draw_training(result.folder / "pictures", history=result.history, metrics=result.test or result.dev)
-    if conflicts:
-        draw_conflicts(result.folder / "pictures", conflicts)
-
-
-def _finished(folder: Path) -> TrainingResult:
-    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
-    return TrainingResult(folder, metrics["dev"], metrics["test"], history)

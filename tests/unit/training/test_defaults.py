@@ -60,3 +60,14 @@ def test_steps_in_the_place_of_epochs_never_end_early() -> None:
     settings = resolve(TrainingSettings(max_steps=7), COMPACT, tokens=[10], width=192)
     assert settings.max_steps == 7
     assert settings.epochs >= 7
+
+
+@pytest.mark.parametrize(("freeze", "added"), [("all", False), (None, True)])
+def test_heads_on_an_encoder_that_stands_still_learn_as_from_nothing(freeze: str | None, *, added: bool) -> None:
+    training = TrainingSettings(freeze=freeze)
+    ours = resolve(TrainingSettings(), COMPACT, tokens=[10**4], width=256)
+    for width in (256, 1024):
+        still = resolve(training, HUB, tokens=[10**4], width=width, added=added)
+        assert (still.epochs, still.batch_tokens) == (ours.epochs, ours.batch_tokens)
+        assert still.head_learning_rate == pytest.approx(0.01 * 256 / width)
+    assert resolve(training, HUB, tokens=[10**4], width=256, added=added).freeze == (freeze or "none")

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 import polyhead
 from polyhead.data.dataset import load_dataset
 from polyhead.recipe import Recipe, parse_recipe
-from polyhead.training.few_rows import ENOUGH, NOTE, too_few
+from polyhead.training.few_rows import ENOUGH, FEW, STILL, too_few
 from polyhead.training.progress import Silent
 from polyhead.training.train import train
 
@@ -93,7 +93,7 @@ def test_the_model_is_a_logistic_regression_on_an_encoder_that_stays(tmp_path: P
     noted = Noted()
     recipe = recipe_in(tmp_path, bert_folder)
     result = train(recipe, output=tmp_path / "model", progress=noted)
-    assert NOTE in noted.notes
+    assert FEW in noted.notes
     assert result.history == []
     before, after = (load_file(folder / "model.safetensors") for folder in (bert_folder, tmp_path / "model"))
     assert all(np.array_equal(before[name], weights) for name, weights in after.items())
@@ -106,3 +106,28 @@ def test_the_model_is_a_logistic_regression_on_an_encoder_that_stays(tmp_path: P
     wanted = theirs.predict_proba(predictor.embed(texts))
     ours = [[answer["about"].scores[label] for label in theirs.classes_] for answer in predictor.predict(texts)]
     np.testing.assert_allclose(ours, wanted, atol=2e-3)
+
+
+def test_an_encoder_that_stands_still_needs_no_steps_without_dev_rows(tmp_path: Path, bert_folder: Path) -> None:
+    noted = Noted()
+    recipe = recipe_in(tmp_path, bert_folder, count=3 * ENOUGH, training={"freeze": "all"})
+    assert train(recipe, output=tmp_path / "model", progress=noted).history == []
+    assert STILL in noted.notes
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"training": {"freeze": "all", "epochs": 1}},
+        {"training": {"freeze": "all", "max_steps": 1}},
+        {"training": {"freeze": "all", "linear_probe": False}},
+        {
+            "training": {"freeze": "all"},
+            "data": {"train": [{"path": "rows.jsonl"}], "dev": [{"path": "rows.jsonl"}]},
+        },
+    ],
+    ids=["epochs", "steps", "no probe", "dev rows"],
+)
+def test_heads_learn_on_where_something_asks_for_it(tmp_path: Path, bert_folder: Path, tables: dict[str, Any]) -> None:
+    recipe = recipe_in(tmp_path, bert_folder, **tables)
+    assert train(recipe, output=tmp_path / "model").history

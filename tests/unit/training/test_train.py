@@ -18,7 +18,8 @@ from polyhead.tasks.classification import Classification
 from polyhead.training.claiming import LOCK
 from polyhead.training.evaluation import evaluate
 from polyhead.training.progress import Silent
-from polyhead.training.train import CHECKPOINTS, METRICS, TrainingResult, train
+from polyhead.training.result import METRICS, TrainingResult
+from polyhead.training.train import CHECKPOINTS, train
 
 WORDS = {"sport": ["goal", "match", "team", "coach"], "food": ["soup", "bread", "lunch", "salad"]}
 NAMES = ["Ada Brook", "Milo", "Nia Oakes", "Tor"]

@@ -1,0 +1,86 @@
+"""A finished training: what it found, and the model folder that it leaves."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polyhead.model.multitask import MultiTaskModel
+from polyhead.recipe import Recipe, recipe_to_toml
+from polyhead.training.card import model_card
+from polyhead.training.conflicts import draw_conflicts
+from polyhead.training.pictures import draw_training
+
+if TYPE_CHECKING:
+    from polyhead.training.adding import Earlier
+
+RECIPE, METRICS, HISTORY, CONFLICTS = "recipe.toml", "metrics.json", "history.json", "conflicts.json"
+PICTURES = "pictures"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A finished training.
+
+    Args:
+        folder: the model folder.
+        dev: metrics on dev, absent without dev rows.
+        test: metrics on test, absent without test rows.
+        history: one record for each evaluation during training.
+    """
+
+    folder: Path
+    dev: Mapping[str, Any] | None
+    test: Mapping[str, Any] | None
+    history: Sequence[Mapping[str, Any]]
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Return each task's metrics on test, or on dev where there is no test: `metrics["topic"]["macro_f1"]`."""
+        best = self.test or self.dev
+        return best["tasks"] if best else {}
+
+
+def publish(
+    result: TrainingResult,
+    model: MultiTaskModel,
+    *,
+    recipe: Recipe,
+    conflicts: Sequence[Any],
+    earlier: "Earlier | None",
+) -> None:
+    """Write the model folder.
+
+    Args:
+        result: what was found, and where the folder is to be.
+        model: what it is to hold.
+        recipe: what was trained; its tasks are those of the card.
+        conflicts: what was logged of the gradients.
+        earlier: what is kept of the model that it grew from, if it did.
+    """
+    found = {"dev": result.dev, "test": result.test}
+    metrics = found if earlier is None else earlier.joined(found)
+    written = {
+        **({} if earlier is None else earlier.recipes),
+        RECIPE: recipe_to_toml(recipe),
+        METRICS: _json(metrics),
+        HISTORY: _json(result.history),
+        **({CONFLICTS: _json(conflicts)} if conflicts else {}),
+        "README.md": model_card(recipe.with_tasks(model.tasks), metrics),
+    }
+    model.save_pretrained(result.folder, documents=written, overwrite=True)
+    draw_training(result.folder / PICTURES, history=result.history, metrics=result.test or result.dev)
+    if conflicts:
+        draw_conflicts(result.folder / PICTURES, conflicts)
+
+
+def finished(folder: Path) -> TrainingResult:
+    """Read the result of a training that is there already."""
+    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
+    return TrainingResult(folder, metrics["dev"], metrics["test"], history)
+
+
+def _json(value: Any) -> str:  # noqa: ANN401  any JSON value
+    return json.dumps(value, indent=1, ensure_ascii=False)
