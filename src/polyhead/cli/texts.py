@@ -1,5 +1,6 @@
 """Texts and rows from a file or from stdin, one a line; what cannot be read is kept as a fault."""
 
+import codecs
 import json
 import sys
 from collections.abc import Generator, Iterator
@@ -7,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from polyhead.errors import Fault, UsageError
+from polyhead.errors import DataError, Fault, UsageError
 from polyhead.text.passages import read_passage
 from polyhead.text.tokenized import Passage
 
 STDIN = "-"
+SAVE_AGAIN = "Save it again as UTF-8."
 
 
 class TextLines:
@@ -34,6 +36,10 @@ class TextLines:
     def __iter__(self) -> Iterator[str | Passage]:
         for number, line in enumerate(self._stream, start=1):
             self.bytes_read += len(line)
+            if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                # Half of its bytes would pass for texts with zeros in them.
+                title = "the texts cannot be read"
+                raise DataError(title, [Fault(self._name, "the file must be UTF-8. Found UTF-16.", SAVE_AGAIN)])
             text = self._text(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number)
             if text is not None:
                 yield text

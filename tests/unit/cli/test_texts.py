@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from polyhead.cli.texts import TextLines, opened
-from polyhead.errors import UsageError
+from polyhead.errors import DataError, UsageError
 from polyhead.text.tokenized import Passage
 
 
@@ -30,6 +30,12 @@ def test_blank_lines_are_counted_and_skipped() -> None:
 
 def test_a_byte_order_mark_at_the_beginning_is_no_text() -> None:
     assert list(lines_of(b'\xef\xbb\xbf{"text": "a"}\n')) == ["a"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_refused_as_a_whole(encoding: str) -> None:
+    with pytest.raises(DataError, match=r"file: the file must be UTF-8\. Found UTF-16\. Save it again"):
+        list(lines_of("\ufeffone\ntwo\n".encode(encoding)))
 
 
 def test_the_text_of_a_row_may_be_empty() -> None:
