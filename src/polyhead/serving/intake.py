@@ -31,6 +31,7 @@ class Intake:
             await self._app(scope, receive, send)
             return
         _check_framing(scope)
+        _check_packing(scope)
         streams = is_stream(scope)
         cap = self._limits.stream_bytes if streams else self._limits.body_bytes
         if _announced_bytes(scope) > cap:
@@ -79,6 +80,13 @@ def _check_framing(scope: Scope) -> None:
     names = {name for name, _ in scope["headers"]}
     if {b"content-length", b"transfer-encoding"} <= names:
         raise RefusedError(400, "a request must not have both `Content-Length` and `Transfer-Encoding`.")
+
+
+def _check_packing(scope: Scope) -> None:
+    """Refuse a packed body: a small one could unpack to more than any cap."""
+    packed = (value.strip().lower() for name, value in scope["headers"] if name == b"content-encoding")
+    if any(value not in (b"", b"identity") for value in packed):
+        raise RefusedError(415, "a body must not be packed. Send it without `Content-Encoding`.")
 
 
 def _announced_bytes(scope: Scope) -> int:

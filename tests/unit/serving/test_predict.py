@@ -1,3 +1,4 @@
+import gzip
 import json
 from types import ModuleType
 
@@ -130,6 +131,15 @@ def test_other_media_types_are_refused(client: TestClient) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         response = client.post("/predict", content=b'{"texts": []}', headers={"content-type": kind})
         assert response.status_code == 415
+
+
+def test_packed_bodies_are_refused(client: TestClient) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    response = client.post("/predict", content=gzip.compress(b'{"texts": ["soup"]}'), headers=headers)
+    assert response.status_code == 415
+    assert "Content-Encoding" in response.json()["error"]["message"]
+    plain = headers | {"content-encoding": "identity"}
+    assert client.post("/predict", content=b'{"texts": ["soup"]}', headers=plain).status_code == 200
 
 
 def test_no_texts_get_no_answers(client: TestClient) -> None:
