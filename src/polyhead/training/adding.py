@@ -1,10 +1,8 @@
-"""Tasks that are added to a trained model: what their recipe takes from it, and what its new folder keeps."""
+"""The recipe of tasks that are added to a trained model: encoder and sharing are the model's."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from polyhead.errors import Fault
 from polyhead.folder import read_manifest
@@ -12,10 +10,6 @@ from polyhead.manifest import Manifest
 from polyhead.recipe import EncoderSettings, Recipe, parse_recipe
 from polyhead.recipe_toml import override, read_toml
 from polyhead.text.tokens import OVERLAP
-from polyhead.training.result import METRICS, RECIPE
-
-OLDER = "recipe-{}.toml"
-"""What the recipes of earlier tasks are called, the oldest with 1."""
 
 OWN = ("encoder", "sharing")
 """Tables of a recipe that are the model's."""
@@ -58,45 +52,3 @@ def on_model(recipe: Recipe, base: Path, manifest: Manifest | None = None) -> Re
         overlap=OVERLAP if manifest.overlap is None else manifest.overlap,
     )
     return replace(recipe, encoder=encoder, sharing=manifest.sharing)
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """What a folder keeps of the model that it grew from.
-
-    Args:
-        recipes: the recipes of its tasks, by the file's name.
-        metrics: its scores, by split.
-    """
-
-    recipes: Mapping[str, str]
-    metrics: Mapping[str, Any]
-
-    @classmethod
-    def read(cls, base: Path) -> "Earlier":
-        """Read it from the folder of that model, as far as it is there."""
-        texts = [path.read_text(encoding="utf-8") for path in _recipes(base)]
-        recipes = {OLDER.format(number): text for number, text in enumerate(texts, start=1)}
-        try:
-            metrics = json.loads((base / METRICS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            metrics = {}
-        return cls(recipes, metrics if isinstance(metrics, dict) else {})
-
-    def joined(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
-        """Put the scores of the new tasks beside the earlier ones; no row was judged by all of them."""
-        joined: dict[str, Any] = {}
-        for split, new in metrics.items():
-            old = self.metrics.get(split)
-            both = [of for of in (old, new) if of is not None]
-            tasks = {name: scores for of in both for name, scores in of["tasks"].items()}
-            joined[split] = {**both[-1], "all_right": None, "tasks": tasks} if both else None
-        return joined
-
-
-def _recipes(base: Path) -> list[Path]:
-    """List the recipes of a model's tasks, the oldest first."""
-    numbered = [base / OLDER.format(number) for number in range(1, 1000)]
-    before = [path for path in numbered if path.is_file()]
-    last = base / RECIPE
-    return [*before, *([last] if last.is_file() else [])]

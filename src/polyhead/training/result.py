@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe, recipe_to_toml
@@ -12,11 +12,10 @@ from polyhead.training.card import model_card
 from polyhead.training.conflicts import draw_conflicts
 from polyhead.training.pictures import draw_training
 
-if TYPE_CHECKING:
-    from polyhead.training.adding import Earlier
-
 RECIPE, METRICS, HISTORY, CONFLICTS = "recipe.toml", "metrics.json", "history.json", "conflicts.json"
 PICTURES = "pictures"
+OLDER = "recipe-{}.toml"
+"""What the recipes of earlier tasks are called, the oldest with 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,47 @@ class TrainingResult:
         return best["tasks"] if best else {}
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a folder keeps of the model that it grew from.
+
+    Args:
+        recipes: the recipes of its tasks, by the file's name.
+        metrics: its scores, by split.
+    """
+
+    recipes: Mapping[str, str]
+    metrics: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, base: Path) -> "Earlier":
+        """Read it from the folder of that model, as far as it is there."""
+        texts = [path.read_text(encoding="utf-8") for path in _recipes(base)]
+        recipes = {OLDER.format(number): text for number, text in enumerate(texts, start=1)}
+        try:
+            metrics = json.loads((base / METRICS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            metrics = {}
+        return cls(recipes, metrics if isinstance(metrics, dict) else {})
+
+    def joined(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
+        """Put the scores of the new tasks beside the earlier ones; no row was judged by all of them."""
+        joined: dict[str, Any] = {}
+        for split, new in metrics.items():
+            old = self.metrics.get(split)
+            both = [of for of in (old, new) if of is not None]
+            tasks = {name: scores for of in both for name, scores in of["tasks"].items()}
+            joined[split] = {**both[-1], "all_right": None, "tasks": tasks} if both else None
+        return joined
+
+
 def publish(
     result: TrainingResult,
     model: MultiTaskModel,
     *,
     recipe: Recipe,
     conflicts: Sequence[Any],
-    earlier: "Earlier | None",
+    earlier: Earlier | None,
 ) -> None:
     """Write the model folder.
 
@@ -84,3 +117,11 @@ def finished(folder: Path) -> TrainingResult:
 
 def _json(value: Any) -> str:  # noqa: ANN401  any JSON value
     return json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def _recipes(base: Path) -> list[Path]:
+    """List the recipes of a model's tasks, the oldest first."""
+    numbered = [base / OLDER.format(number) for number in range(1, 1000)]
+    before = [path for path in numbered if path.is_file()]
+    last = base / RECIPE
+    return [*before, *([last] if last.is_file() else [])]

@@ -20,7 +20,7 @@ from polyhead.model.compact import COMPACT
 from polyhead.model.growing import grown, new_heads
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe
-from polyhead.training.adding import Earlier, on_model
+from polyhead.training.adding import on_model
 from polyhead.training.checkpoints import Checkpoint, CheckpointStore
 from polyhead.training.claiming import claimed
 from polyhead.training.defaults import resolve
@@ -37,7 +37,7 @@ from polyhead.training.plan import Plan
 from polyhead.training.preparation import aligned, prepared, texts_of
 from polyhead.training.probing import probe, rows_to_probe
 from polyhead.training.progress import Progress, Silent
-from polyhead.training.result import TrainingResult, finished, publish
+from polyhead.training.result import Earlier, TrainingResult, finished, publish
 from polyhead.training.settling import settle
 from polyhead.training.steps import BatchMaker
 

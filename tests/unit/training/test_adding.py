@@ -14,8 +14,9 @@ import polyhead
 from polyhead.errors import DataError, FolderError, RecipeError, UsageError
 from polyhead.folder import read_manifest
 from polyhead.recipe import parse_recipe
-from polyhead.training.adding import Earlier, load_added_recipe
+from polyhead.training.adding import load_added_recipe
 from polyhead.training.progress import Silent
+from polyhead.training.result import Earlier
 from polyhead.training.train import train
 
 NAMES = ("Oslo", "Lima", "Bergen", "Quito")

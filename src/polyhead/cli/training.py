@@ -1,0 +1,32 @@
+"""What commands that train a model have in common: progress, how to go on after Ctrl-C, and the scores."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from polyhead.training.progress import Progress
+    from polyhead.training.result import TrainingResult
+
+
+def show_training(train: "Callable[[Progress], TrainingResult]", *, command: str) -> None:
+    """Run a training and show what came of it.
+
+    Args:
+        train: the training, which tells its progress.
+        command: what was called; with `--resume` it goes on after an interruption.
+    """
+    from polyhead.cli.printing import error_console, output_console, tell  # noqa: PLC0415  the help needs no rich
+    from polyhead.cli.tables import show_metrics  # noqa: PLC0415
+    from polyhead.training.progress import Written  # noqa: PLC0415
+
+    try:
+        result = train(Written(error_console()))
+    except KeyboardInterrupt:
+        tell(f"Interrupted; what was finished is saved. Go on: {command} --resume")
+        raise
+    console = output_console()
+    for split, metrics in (("dev", result.dev), ("test", result.test)):
+        if metrics is not None:
+            show_metrics(console, metrics, title=split)
+    console.print(f'The model is in {result.folder}. Try: polyhead predict {result.folder} "…"', soft_wrap=True)
