@@ -12,12 +12,13 @@ from polyhead.errors import DataError, Fault, UsageError
 from polyhead.loading import load
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe
+from polyhead.runtime.predictor import Predictor
 from polyhead.studies.alone import recipe_alone
 from polyhead.studies.comparison import Comparison, Cost, compare_models
 from polyhead.studies.differences import grouped
 from polyhead.studies.report import write_report
 from polyhead.studies.runs import Run, StudyFolder
-from polyhead.studies.scoring import Scores, joined, score
+from polyhead.studies.scoring import Scores, joined, milliseconds_a_text, score
 from polyhead.training.preparation import aligned
 from polyhead.training.progress import Progress, Silent
 
@@ -109,23 +110,30 @@ def _compared(folder: StudyFolder, rows: Rows, names: Sequence[str], *, seeds: S
     groups = grouped(labelled)
 
     def scored(run: Run, asked: Sequence[str]) -> Scores:
-        return score(load(folder.model(run), engine="torch"), rows, asked, groups=groups)
-
-    def cost(scores: Sequence[Scores], tasks: Sequence[str | None]) -> Cost:
-        runs = [Run(seed, task) for seed in seeds for task in tasks]
-        return Cost(
-            megabytes=sum(map(folder.megabytes, runs)) / len(seeds),
-            milliseconds_a_text=float(np.mean([of.milliseconds_a_text for of in scores])),
-            training_minutes=sum(folder.seconds[run.place] for run in runs) / 60 / len(seeds),
-        )
+        return score(_opened(folder, run), rows, asked, groups=groups)
 
     together = [scored(Run(seed, None), names) for seed in seeds]
     alone = [joined([scored(Run(seed, name), [name]) for name in names]) for seed in seeds]
+    ways = [[None], names]
+    models = [[_opened(folder, Run(seeds[0], task)) for task in way] for way in ways]
+    costs = [
+        Cost(
+            megabytes=sum(folder.megabytes(Run(seed, task)) for seed in seeds for task in way) / len(seeds),
+            milliseconds_a_text=milliseconds,
+            training_minutes=sum(folder.seconds[Run(seed, task).place] for seed in seeds for task in way)
+            / (60 * len(seeds)),
+        )
+        for way, milliseconds in zip(ways, milliseconds_a_text(models, rows), strict=True)
+    ]
     return Comparison(
         split=split,
         rows=len(rows),
         seeds=tuple(seeds),
         differences=compare_models(alone, together, complete=np.logical_and.reduce(labelled, axis=1), groups=groups),
-        together=cost(together, [None]),
-        alone=cost(alone, names),
+        together=costs[0],
+        alone=costs[1],
     )
+
+
+def _opened(folder: StudyFolder, run: Run) -> Predictor:
+    return load(folder.model(run), engine="torch")

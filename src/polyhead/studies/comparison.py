@@ -13,12 +13,12 @@ from polyhead.studies.scoring import Scores
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one model for all tasks takes, or the models for each; on average over the seeds.
+    """What one model for all tasks takes, or the models for each.
 
     Args:
-        megabytes: size of the weights.
-        milliseconds_a_text: time to answer every task about one text.
-        training_minutes: time to train.
+        megabytes: size of the weights, on average over the seeds.
+        milliseconds_a_text: time to answer every task about one text, by the models of the first seed.
+        training_minutes: time to train, on average over the seeds.
     """
 
     megabytes: float

@@ -23,12 +23,10 @@ class Scores:
     Args:
         primary: for each task, its primary metric on all rows and then on those less each group, shape `(1 + groups,)`.
         right: for each task, which rows are labelled for it and answered exactly right, shape `(rows,)`.
-        milliseconds_a_text: time to answer these tasks about one text.
     """
 
     primary: Mapping[str, Floats]
     right: Mapping[str, Booleans]
-    milliseconds_a_text: float
 
 
 def score(predictor: Predictor, rows: Rows, names: Sequence[str], *, groups: Integers) -> Scores:
@@ -53,27 +51,32 @@ def score(predictor: Predictor, rows: Rows, names: Sequence[str], *, groups: Int
         group = groups[labelled[name]]
         kept = [np.arange(len(group)), *(np.flatnonzero(group != left) for left in range(int(groups.max()) + 1))]
         primary[name] = np.array([_primary(predictor, name, [pairs[name][place] for place in of]) for of in kept])
-    return Scores(primary, right, _milliseconds_a_text(predictor, rows, names))
+    return Scores(primary, right)
 
 
 def joined(parts: Sequence[Scores]) -> Scores:
     """Take models of different tasks for one that answers them one after the other."""
     primary = {name: of for part in parts for name, of in part.primary.items()}
     right = {name: of for part in parts for name, of in part.right.items()}
-    return Scores(primary, right, sum(part.milliseconds_a_text for part in parts))
+    return Scores(primary, right)
+
+
+def milliseconds_a_text(ways: Sequence[Sequence[Predictor]], rows: Rows) -> list[float]:
+    """Time ways of answering, each by one model or several that each answer all of their tasks.
+
+    The ways take turns, so that whatever else the machine does hits all alike; each gets the median of its rounds.
+    """
+    passages = rows.passages(range(min(TIMED_TEXTS, len(rows))))
+    seconds = np.zeros((ROUNDS, len(ways)))
+    for turn in range(ROUNDS):
+        for place, models in enumerate(ways):
+            begin = time.perf_counter()
+            for model in models:
+                model.predict(passages)
+            seconds[turn, place] = time.perf_counter() - begin
+    return (1000 * np.median(seconds, axis=0) / len(passages)).tolist()
 
 
 def _primary(predictor: Predictor, name: str, pairs: Sequence[tuple[Any, Any]]) -> float:
     values, answers = [value for value, _ in pairs], [answer for _, answer in pairs]
     return float(predictor.tasks[name].score(values, answers)["primary"])
-
-
-def _milliseconds_a_text(predictor: Predictor, rows: Rows, names: Sequence[str]) -> float:
-    """Time a model on some of the rows; the median of a few rounds."""
-    passages = rows.passages(range(min(TIMED_TEXTS, len(rows))))
-    seconds: list[float] = []
-    for _ in range(ROUNDS):
-        begin = time.perf_counter()
-        list(predictor.stream(passages, names))
-        seconds.append(time.perf_counter() - begin)
-    return 1000 * float(np.median(seconds)) / len(passages)

@@ -14,7 +14,7 @@ ROWS, GROUPS = 8, np.arange(8) % 4
 def scores_of(*, topic: float, mood: float, right: int) -> Scores:
     """Give scores that no group changes; the first rows are right for topic, all are for mood."""
     primary = {"topic": np.full(5, topic), "mood": np.full(5, mood)}
-    return Scores(primary, {"topic": np.arange(ROWS) < right, "mood": np.ones(ROWS, dtype=bool)}, 1.0)
+    return Scores(primary, {"topic": np.arange(ROWS) < right, "mood": np.ones(ROWS, dtype=bool)})
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from polyhead.data.columns import Row
 from polyhead.data.rows import Rows
 from polyhead.data.storage import RowsWriter
 from polyhead.runtime.predictor import EngineOutputs, Predictor
-from polyhead.studies.scoring import joined, score
+from polyhead.studies.scoring import ROUNDS, joined, milliseconds_a_text, score
 from polyhead.tasks.base import Task
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.regression import Regression
@@ -97,5 +97,22 @@ def test_models_of_one_task_join_to_one_of_all(predictor: Predictor, rows: Rows)
     for name in TASKS:
         np.testing.assert_allclose(found.primary[name], whole.primary[name])
         np.testing.assert_array_equal(found.right[name], whole.right[name])
-    assert found.milliseconds_a_text == pytest.approx(sum(part.milliseconds_a_text for part in parts))
-    assert whole.milliseconds_a_text > 0
+
+
+def test_each_way_is_timed_by_the_models_that_it_takes(predictor: Predictor, rows: Rows) -> None:
+    asked: list[str] = []
+
+    class Model(Predictor):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def predict(self, texts: Sequence[object], tasks: Sequence[str] | None = None) -> list[Any]:  # noqa: ARG002
+            assert len(texts) == len(rows)
+            asked.append(self.name)
+            return []
+
+    one, two = milliseconds_a_text([[Model("a")], [Model("b"), Model("c")]], rows)
+    assert asked == ["a", "b", "c"] * ROUNDS
+    assert one >= 0
+    assert two >= 0
+    assert milliseconds_a_text([[predictor]], rows)[0] > 0
