@@ -206,9 +206,9 @@ def parse_recipe(
     return replace(recipe, folder=folder)
 
 
-def recipe_to_toml(recipe: Recipe) -> str:
-    """Write a recipe as TOML; reading it gives an equal recipe."""
-    return tomli_w.dumps(recipe.to_document())
+def recipe_to_toml(recipe: Recipe, *, without: Sequence[str] = ()) -> str:
+    """Write a recipe as TOML; reading it gives an equal recipe, unless tables are left out."""
+    return tomli_w.dumps({name: value for name, value in recipe.to_document().items() if name not in without})
 
 
 @cache

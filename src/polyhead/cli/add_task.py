@@ -7,7 +7,7 @@ import typer
 
 from polyhead.cli.extras import need_packages
 from polyhead.cli.options import ModelFolder, Overrides, RecipeFile
-from polyhead.cli.training import show_training
+from polyhead.cli.training import going_on, show_training
 
 
 def add_task(
@@ -26,5 +26,5 @@ def add_task(
     read = load_added_recipe(recipe, base=model, overrides=overrides or ())
     show_training(
         lambda progress: polyhead.train(read, output=output, base=model, resume=resume, progress=progress),
-        command=f"polyhead add-task {model} {recipe} --output {output}",
+        command=going_on("add-task", model, recipe, "--output", output, overrides=overrides),
     )

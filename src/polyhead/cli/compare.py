@@ -7,6 +7,7 @@ import typer
 
 from polyhead.cli.extras import need_packages
 from polyhead.cli.options import Overrides, RecipeFile
+from polyhead.cli.training import going_on
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +38,8 @@ def compare(
     try:
         found = study(read, output=output, seeds=seeds, resume=resume, progress=lambda: Written(error_console()))
     except KeyboardInterrupt:
-        tell(f"Interrupted; what was finished is saved. Go on: polyhead compare {recipe} --output {output} --resume")
+        again = going_on("compare", recipe, "--output", output, "--seeds", seeds, overrides=overrides)
+        tell(f"Interrupted; what was finished is saved. Go on: {again}")
         raise
     if as_json:
         print_json(found.to_json())

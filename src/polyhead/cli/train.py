@@ -7,7 +7,7 @@ import typer
 
 from polyhead.cli.extras import need_packages
 from polyhead.cli.options import Overrides, RecipeFile
-from polyhead.cli.training import show_training
+from polyhead.cli.training import going_on, show_training
 
 
 def train(
@@ -24,5 +24,5 @@ def train(
     read = polyhead.load_recipe(recipe, overrides=overrides or ())
     show_training(
         lambda progress: polyhead.train(read, output=output, resume=resume, progress=progress),
-        command=f"polyhead train {recipe} --output {output}",
+        command=going_on("train", recipe, "--output", output, overrides=overrides),
     )

@@ -42,7 +42,8 @@ class Dataset:
         """Return the rows that are labelled for a task, as if there were no other; a split without any is absent."""
         parts = {split: rows.for_task(name) for split, rows in self.splits().items()}
         dev, test = (part if (part := parts.get(split)) else None for split in ("dev", "test"))
-        return replace(self, train=parts["train"], dev=dev, test=test, tasks={name: self.tasks[name]})
+        tasks = {name: self.tasks[name]}
+        return replace(self, train=parts["train"], dev=dev, test=test, tasks=tasks, skipped=())
 
 
 def load_dataset(recipe: "Recipe") -> Dataset:

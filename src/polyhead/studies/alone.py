@@ -25,7 +25,8 @@ def recipe_alone(recipe: Recipe, name: str, data: Dataset) -> Recipe:
     train, dev, test = (_sources(of, name, files) for of in (recipe.data.train, recipe.data.dev, recipe.data.test))
     return replace(
         recipe,
-        tasks={name: recipe.tasks[name]},
+        # Alone it chooses the epoch, however little it counts beside others.
+        tasks={name: replace(recipe.tasks[name], metric_weight=1.0)},
         data=replace(recipe.data, train=train, dev=dev, test=test),
         sharing=Hard(),
         sampling=Temperature(),

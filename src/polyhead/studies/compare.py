@@ -1,5 +1,6 @@
 """Does it help to share the encoder? Train all tasks together and each alone, and compare them on the same rows."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,10 @@ from polyhead.data.dataset import Dataset, load_dataset
 from polyhead.data.rows import Rows
 from polyhead.errors import DataError, Fault, UsageError
 from polyhead.loading import load
-from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe
 from polyhead.runtime.predictor import Predictor
 from polyhead.studies.alone import recipe_alone
-from polyhead.studies.comparison import Comparison, Cost, compare_models
+from polyhead.studies.comparison import FEWEST_ROWS, Comparison, Cost, compare_models
 from polyhead.studies.differences import grouped
 from polyhead.studies.report import write_report
 from polyhead.studies.runs import Run, StudyFolder
@@ -22,7 +22,7 @@ from polyhead.studies.scoring import Scores, joined, milliseconds_a_text, score
 from polyhead.training.preparation import aligned
 from polyhead.training.progress import Progress, Silent
 
-FEWEST_SEEDS, FEWEST_TASKS, FEWEST_ROWS = 2, 2, 20
+FEWEST_SEEDS, FEWEST_TASKS = 2, 2
 SEEDS = 3
 
 
@@ -53,7 +53,8 @@ def compare(
         StorageError: a file cannot be written.
     """
     names = _names(recipe, seeds=seeds)
-    data = load_dataset(recipe)
+    # Rows that training would leave out for one task are left out for all, so that both ways have the same.
+    data = aligned(load_dataset(recipe), None, skip=recipe.on_bad_rows == "skip")
     split = _judging_split(data, names)
     folder = StudyFolder.begin(Path(output), recipe, resume=resume)
     numbers = [recipe.training.seed + number for number in range(seeds)]
@@ -62,10 +63,7 @@ def compare(
         told = progress()
         told.note(f"{run}: training {number} of {len(runs)}")
         _train(folder, run, recipe, data, progress=told)
-    # Words are told from the text alone, so that the rows that one tokenizer leaves are those that each leaves.
-    tokenizer = MultiTaskModel.from_pretrained(folder.model(runs[0])).tokenizer
-    rows = aligned(data, tokenizer, skip=recipe.on_bad_rows == "skip").splits()[split]
-    comparison = _compared(folder, rows, names, seeds=numbers, split=split)
+    comparison = _compared(folder, data.splits()[split], names, seeds=numbers, split=split)
     write_report(comparison, folder.path)
     return comparison
 
@@ -74,6 +72,9 @@ def _names(recipe: Recipe, *, seeds: int) -> list[str]:
     """List the tasks that are trained."""
     if seeds < FEWEST_SEEDS:
         message = f"`seeds` must be {FEWEST_SEEDS} or more: one tells nothing about chance. Found {seeds}."
+        raise UsageError(message)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        message = "`compare` runs in one process: start it by itself, without `torchrun` or `accelerate launch`."
         raise UsageError(message)
     names = [name for name, task in recipe.tasks.items() if task.weight > 0]
     if len(names) < FEWEST_TASKS:
@@ -115,7 +116,7 @@ def _compared(folder: StudyFolder, rows: Rows, names: Sequence[str], *, seeds: S
     together = [scored(Run(seed, None), names) for seed in seeds]
     alone = [joined([scored(Run(seed, name), [name]) for name in names]) for seed in seeds]
     ways = [[None], names]
-    models = [[_opened(folder, Run(seeds[0], task)) for task in way] for way in ways]
+    models = [[(_opened(folder, Run(seeds[0], of)), names if of is None else [of]) for of in way] for way in ways]
     costs = [
         Cost(
             megabytes=sum(folder.megabytes(Run(seed, task)) for seed in seeds for task in way) / len(seeds),

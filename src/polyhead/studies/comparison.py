@@ -10,6 +10,9 @@ from polyhead.spans import Booleans, Floats, Integers
 from polyhead.studies.differences import CONFIDENCE, Difference, compare_scores
 from polyhead.studies.scoring import Scores
 
+FEWEST_ROWS = 20
+"""Rows by which something can be judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -33,8 +36,8 @@ class Differences:
     Args:
         tasks: to each task's primary metric.
         mean: to the mean of these.
-        all_right: to the share of the rows labelled for every task on which every task is exactly right; absent when
-            there are too few of them.
+        all_right: to the share of the rows labelled for every task on which every task is exactly right; absent where
+            there are fewer than 20 of them.
     """
 
     tasks: Mapping[str, Difference]
@@ -97,8 +100,7 @@ def compare_models(
         kept = [complete, *(complete & (groups != group) for group in range(int(groups.max()) + 1))]
         return np.array([right[rows].mean() for rows in kept])
 
-    # With one group alone nothing would be left without it.
-    enough = len(np.unique(groups[complete])) > 1
+    enough = complete.sum() >= FEWEST_ROWS
     return Differences(
         tasks={
             name: _difference([of.primary[name] for of in alone], [of.primary[name] for of in together])

@@ -66,8 +66,8 @@ def compare_scores(scores: Floats, left_out: Floats) -> Difference:
     Two things could have come out otherwise: which rows there are to judge by, and what a seed does to training. The
     first is told by a delete-a-group jackknife over the rows (Kott 2001, Journal of Official Statistics 17:4), which
     takes any score whatever it is made of; the second by how the seeds scatter. Their variances add up, and Student's t
-    has as many degrees of freedom as both together (Satterthwaite 1946, https://doi.org/10.2307/3002019). Each seed's
-    own luck with the rows is in both, so the interval is a little too wide rather than too narrow.
+    has as many degrees of freedom as both together (Satterthwaite 1946, https://doi.org/10.2307/3002019). A few seeds
+    may agree by chance, which would make that many; so the interval is never narrower than what seeds alone tell.
 
     Args:
         scores: on all rows, shape `(seeds, 2)`: alone, together.
@@ -81,9 +81,14 @@ def compare_scores(scores: Floats, left_out: Floats) -> Difference:
     middle, reach = float(differences.mean()), 0.0
     if variance > 0:
         freedom = variance**2 / (of_rows**2 / (groups - 1) + of_seeds**2 / (seeds - 1))
-        reach = float(student.ppf((1 + CONFIDENCE) / 2, freedom)) * variance**0.5
+        reach = max(_reach(variance, freedom), _reach(of_seeds, seeds - 1))
     pairs = tuple((alone, together) for alone, together in scores.tolist())
-    return Difference(pairs, (middle - reach, middle + reach))
+    # Scores lie between 0 and 1.
+    return Difference(pairs, (max(-1.0, middle - reach), min(1.0, middle + reach)))
+
+
+def _reach(variance: float, freedom: float) -> float:
+    return float(student.ppf((1 + CONFIDENCE) / 2, freedom)) * variance**0.5
 
 
 def grouped(labelled: Booleans, *, seed: int = 0) -> Integers:

@@ -13,7 +13,7 @@ from polyhead.training.fingerprint import differing, fingerprint_of
 from polyhead.training.progress import Progress
 from polyhead.training.train import train
 
-STUDY = "study.json"
+STUDY, PARTIAL = "study.json", "study.json.partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class StudyFolder:
             if path.exists() and not path.is_dir():
                 message = f"`output` must be a folder to make. Found the file {path}."
                 raise UsageError(message)
-            if path.exists() and any(path.iterdir()):
+            if study._begun():
                 study.seconds.update(study._before(resume=resume))
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -77,6 +77,11 @@ class StudyFolder:
             raise StorageError(message) from error
         study._save()
         return study
+
+    def _begun(self) -> bool:
+        """Tell whether something is there that a comparison which failed before its first step would not leave."""
+        own = {STUDY, PARTIAL}
+        return any(file.name not in own for file in self.path.rglob("*") if not file.is_dir())
 
     def _before(self, *, resume: bool) -> dict[str, float]:
         """Return the seconds that were taken before."""
@@ -87,6 +92,7 @@ class StudyFolder:
         try:
             before = json.loads((self.path / STUDY).read_text(encoding="utf-8"))
             changed = differing(before["fingerprint"], self.fingerprint)
+            seconds = {place: float(of) for place, of in before["seconds"].items()}
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             message = f"--resume needs a folder that `polyhead compare` began. Found {self.path} without its {STUDY}."
             raise UsageError(message) from error
@@ -94,7 +100,7 @@ class StudyFolder:
             rule = f"--resume needs the recipe and the data as they were. Found another {' and '.join(changed)}."
             message = f"{rule} Put them back, or compare into a new folder."
             raise UsageError(message)
-        return before["seconds"]
+        return seconds
 
     def model(self, run: Run) -> Path:
         """Return the model folder of a training."""
@@ -103,6 +109,8 @@ class StudyFolder:
     def train(self, run: Run, recipe: Recipe, data: Dataset, *, progress: Progress) -> None:
         """Train one model, from where it stands; nothing when it is finished."""
         begin = time.monotonic()
+        if not self.model(run).exists():
+            self.seconds.pop(run.place, None)
         try:
             train(recipe, output=self.model(run), data=data, resume=True, progress=progress)
         finally:
@@ -111,11 +119,11 @@ class StudyFolder:
 
     def megabytes(self, run: Run) -> float:
         """Measure the weights of a model."""
-        return sum(file.stat().st_size for file in self.model(run).glob("*.safetensors")) / 1e6
+        return sum(file.stat().st_size for file in self.model(run).rglob("*.safetensors")) / 1e6
 
     def _save(self) -> None:
         study = self.path / STUDY
-        partial = study.with_suffix(".partial")
+        partial = self.path / PARTIAL
         try:
             partial.write_text(json.dumps({"fingerprint": self.fingerprint, "seconds": self.seconds}), encoding="utf-8")
             partial.replace(study)

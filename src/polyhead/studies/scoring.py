@@ -61,8 +61,8 @@ def joined(parts: Sequence[Scores]) -> Scores:
     return Scores(primary, right)
 
 
-def milliseconds_a_text(ways: Sequence[Sequence[Predictor]], rows: Rows) -> list[float]:
-    """Time ways of answering, each by one model or several that each answer all of their tasks.
+def milliseconds_a_text(ways: Sequence[Sequence[tuple[Predictor, Sequence[str]]]], rows: Rows) -> list[float]:
+    """Time ways of answering, each by one model or several that each answer some of their tasks.
 
     The ways take turns, so that whatever else the machine does hits all alike; each gets the median of its rounds.
     """
@@ -71,8 +71,8 @@ def milliseconds_a_text(ways: Sequence[Sequence[Predictor]], rows: Rows) -> list
     for turn in range(ROUNDS):
         for place, models in enumerate(ways):
             begin = time.perf_counter()
-            for model in models:
-                model.predict(passages)
+            for model, names in models:
+                model.predict(passages, names)
             seconds[turn, place] = time.perf_counter() - begin
     return (1000 * np.median(seconds, axis=0) / len(passages)).tolist()
 

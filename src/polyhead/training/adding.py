@@ -7,12 +7,11 @@ from pathlib import Path
 from polyhead.errors import Fault
 from polyhead.folder import read_manifest
 from polyhead.manifest import Manifest
+from polyhead.model.compact import COMPACT
 from polyhead.recipe import EncoderSettings, Recipe, parse_recipe
 from polyhead.recipe_toml import override, read_toml
 from polyhead.text.tokens import OVERLAP
-
-OWN = ("encoder", "sharing")
-"""Tables of a recipe that are the model's."""
+from polyhead.training.result import OWN
 
 
 def load_added_recipe(path: Path | str, *, base: Path | str, overrides: Sequence[str] = ()) -> Recipe:
@@ -44,8 +43,10 @@ def load_added_recipe(path: Path | str, *, base: Path | str, overrides: Sequence
 def on_model(recipe: Recipe, base: Path, manifest: Manifest | None = None) -> Recipe:
     """Give a recipe the encoder and the sharing of a model."""
     manifest = manifest or read_manifest(base, verify=False)
+    # A folder of this name is no built-in encoder.
+    name = f"./{base}" if str(base) == COMPACT else str(base)
     encoder = EncoderSettings(
-        name=str(base),
+        name=name,
         pooling=manifest.pooling,  # pyright: ignore[reportArgumentType]  reading the manifest checked it
         projection=manifest.projection,
         max_tokens=manifest.max_tokens,

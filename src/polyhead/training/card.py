@@ -44,10 +44,15 @@ def model_card(recipe: Recipe, metrics: Mapping[str, Any]) -> str:
         recipe: what was trained, labels filled in.
         metrics: `{"dev": …, "test": …}`, each in the shape of `evaluate --json` or nothing.
     """
-    split = "test" if metrics.get("test") else "dev"
     parts = [_front_matter(recipe), _what_it_is(recipe), _tasks(recipe)]
-    if metrics.get(split):
-        parts.append(_scores(split, metrics[split]))
+    told: set[str] = set()
+    for split in ("test", "dev"):
+        found = metrics.get(split) or {"tasks": {}}
+        # Each task by its test rows, or by its dev rows where it has no others.
+        new = {name: scores for name, scores in found["tasks"].items() if name not in told}
+        if new:
+            parts.append(_scores(split, {**found, "tasks": new}))
+        told |= {name for name, scores in new.items() if scores["rows"]}
     parts.append(USAGE)
     # An attention pooling is ours alone: no other library computes the embedding.
     if recipe.encoder.pooling != "attention":

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from polyhead.data.digests import digest_of
-from polyhead.folder import sha256_of
-from polyhead.manifest import MANIFEST
+from polyhead.folder import read_manifest
+from polyhead.manifest import ENCODER_WEIGHTS
+from polyhead.model.saving import HEADS
 from polyhead.recipe import Recipe
+from polyhead.training.result import OWN
 
 FREE = ("checkpoint_steps", "trackers")
 """Settings of `training` that may change."""
@@ -29,7 +31,11 @@ def fingerprint_of(recipe: Recipe, *, base: Path | None = None) -> dict[str, Any
     sources = [*recipe.data.train, *recipe.data.dev]
     files = {source.path: digest_of(source, folder=recipe.folder) for source in sources}
     if base is not None:
-        files[str(base)] = sha256_of(base / MANIFEST)
+        # Wherever the model lies by now, and whatever was exported of it.
+        found = read_manifest(base, verify=False).files
+        files |= {f"the model's {name}": found.get(name) for name in (ENCODER_WEIGHTS, HEADS)}
+        for key in OWN:
+            document.pop(key, None)
     return json.loads(json.dumps({"recipe": document, "data": files}))
 
 

@@ -2,6 +2,7 @@
 
 from polyhead.balancing.base import At, Balancing
 from polyhead.data.order import EpochOrder
+from polyhead.errors import UsageError
 
 
 def meeting_place(order: EpochOrder, *, accumulate: int) -> At | None:
@@ -42,3 +43,15 @@ def joins_nothing(balancing: Balancing, place: At | None) -> str | None:
             'Set `balancing.at = "parameters"`, at two to four times the cost of a step'
         )
     return f"balancing {balancing.kind!r} will do what the plain {does} does: {why}"
+
+
+def refuse_unmeasured(balancing: Balancing, *, still: bool) -> None:
+    """Refuse a way of balancing that measures gradients of a shared layer where none learns.
+
+    Raises:
+        UsageError: the encoder stands still.
+    """
+    if still and balancing.measures_shared:
+        rule = f"`balancing.kind` must not be {balancing.kind!r} where the encoder stands still: nothing shared learns"
+        message = f"{rule}. Use a kind that measures no gradients, such as 'fixed' or 'dwa'."
+        raise UsageError(message)

@@ -21,8 +21,14 @@ def prepared(data: Dataset) -> Dataset:
     return replace(data, tasks={name: task.prepared(values(name)) for name, task in data.tasks.items()})
 
 
-def aligned(data: Dataset, tokenizer: TextTokenizer, *, skip: bool) -> Dataset:
-    """Check that entities begin and end where words do; rows where they do not stop training or are left out."""
+def aligned(data: Dataset, tokenizer: TextTokenizer | None, *, skip: bool) -> Dataset:
+    """Check that entities begin and end where words do; rows where they do not stop training or are left out.
+
+    Args:
+        data: the rows.
+        tokenizer: the tokenizer of the encoder; words are told by the texts alone when absent.
+        skip: whether rows are left out.
+    """
     found = {name: list(misaligned_rows(rows, tokenizer=tokenizer)) for name, rows in data.splits().items()}
     faults = tuple(fault for of in found.values() for _, fault in of)
     if faults and not skip:

@@ -14,6 +14,9 @@ from polyhead.training.pictures import draw_training
 
 RECIPE, METRICS, HISTORY, CONFLICTS = "recipe.toml", "metrics.json", "history.json", "conflicts.json"
 PICTURES = "pictures"
+OWN = ("encoder", "sharing")
+"""Tables that the recipe of added tasks has not: they are the model's."""
+
 OLDER = "recipe-{}.toml"
 """What the recipes of earlier tasks are called, the oldest with 1."""
 
@@ -58,11 +61,9 @@ class Earlier:
         """Read it from the folder of that model, as far as it is there."""
         texts = [path.read_text(encoding="utf-8") for path in _recipes(base)]
         recipes = {OLDER.format(number): text for number, text in enumerate(texts, start=1)}
-        try:
-            metrics = json.loads((base / METRICS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            metrics = {}
-        return cls(recipes, metrics if isinstance(metrics, dict) else {})
+        metrics = _read(base / METRICS, {})
+        # Whoever saved the model may have put something else there.
+        return cls(recipes, {name: of for name, of in metrics.items() if isinstance(of, dict) and "tasks" in of})
 
     def joined(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
         """Put the scores of the new tasks beside the earlier ones; no row was judged by all of them."""
@@ -96,7 +97,8 @@ def publish(
     metrics = found if earlier is None else earlier.joined(found)
     written = {
         **({} if earlier is None else earlier.recipes),
-        RECIPE: recipe_to_toml(recipe),
+        # Added tasks have the encoder and the sharing of the model; their recipe is without, as it was given.
+        RECIPE: recipe_to_toml(recipe, without=() if earlier is None else OWN),
         METRICS: _json(metrics),
         HISTORY: _json(result.history),
         **({CONFLICTS: _json(conflicts)} if conflicts else {}),
@@ -109,10 +111,9 @@ def publish(
 
 
 def finished(folder: Path) -> TrainingResult:
-    """Read the result of a training that is there already."""
-    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
-    return TrainingResult(folder, metrics["dev"], metrics["test"], history)
+    """Read the result of a training that is there already, as far as the folder tells."""
+    metrics = _read(folder / METRICS, {})
+    return TrainingResult(folder, metrics.get("dev"), metrics.get("test"), _read(folder / HISTORY, []))
 
 
 def _json(value: Any) -> str:  # noqa: ANN401  any JSON value
@@ -125,3 +126,12 @@ def _recipes(base: Path) -> list[Path]:
     before = [path for path in numbered if path.is_file()]
     last = base / RECIPE
     return [*before, *([last] if last.is_file() else [])]
+
+
+def _read(path: Path, otherwise: Any) -> Any:  # noqa: ANN401  JSON of the same type
+    """Read a JSON file; something else where it is absent, broken or of another type."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return otherwise
+    return found if isinstance(found, type(otherwise)) else otherwise

@@ -1,5 +1,6 @@
 """Train a recipe: from its data to a finished model folder."""
 
+import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,6 +16,7 @@ from polyhead.data.lengths import measure
 from polyhead.data.order import EpochOrder
 from polyhead.data.swaps import EntitySwapper
 from polyhead.errors import UsageError
+from polyhead.folder import read_manifest
 from polyhead.manifest import MANIFEST
 from polyhead.model.compact import COMPACT
 from polyhead.model.growing import grown, new_heads
@@ -22,7 +24,7 @@ from polyhead.model.multitask import MultiTaskModel
 from polyhead.recipe import Recipe
 from polyhead.training.adding import on_model
 from polyhead.training.checkpoints import Checkpoint, CheckpointStore
-from polyhead.training.claiming import claimed
+from polyhead.training.claiming import LOCK, claimed
 from polyhead.training.defaults import resolve
 from polyhead.training.evaluation import evaluate, tuned_tasks
 from polyhead.training.few_rows import FEW, STILL, settled_by_regression, too_few
@@ -30,14 +32,15 @@ from polyhead.training.fingerprint import differing, fingerprint_of
 from polyhead.training.freezing import hold_still, is_frozen
 from polyhead.training.interruption import interruptible
 from polyhead.training.loop import Loop
-from polyhead.training.meeting import joins_nothing, meeting_place
+from polyhead.training.meeting import joins_nothing, meeting_place, refuse_unmeasured
 from polyhead.training.memory import told_when_full
 from polyhead.training.novelty import names_in
+from polyhead.training.pictures import draw_training
 from polyhead.training.plan import Plan
 from polyhead.training.preparation import aligned, prepared, texts_of
 from polyhead.training.probing import probe, rows_to_probe
 from polyhead.training.progress import Progress, Silent
-from polyhead.training.result import Earlier, TrainingResult, finished, publish
+from polyhead.training.result import PICTURES, Earlier, TrainingResult, finished, publish
 from polyhead.training.settling import settle
 from polyhead.training.steps import BatchMaker
 
@@ -77,10 +80,14 @@ def train(
         raise UsageError(message)
     folder = Path(output)
     progress = progress or Silent()
-    if resume and (folder / MANIFEST).exists():
-        progress.note(f"{folder} is finished: nothing to resume.")
-        return finished(folder)
     onto = None if base is None else Path(base)
+    if onto is not None and onto.resolve() == folder.resolve():
+        message = f"`output` must be another folder than the model that grows. Found {folder} for both."
+        raise UsageError(message)
+    if resume and (folder / MANIFEST).exists():
+        _refuse_other_model(recipe, folder)
+        progress.note(f"{folder} is finished: nothing to resume.")
+        return _finished(folder)
     recipe = recipe if onto is None else on_model(recipe, onto)
     accelerator = _accelerator(recipe, folder)
     # Of several processes the first alone writes.
@@ -90,7 +97,10 @@ def train(
         rows = load_dataset(recipe) if data is None else data
         if recipe.training.trackers:
             accelerator.init_trackers("logs")
-        return _train(recipe, rows, folder, base=onto, progress=progress, accelerator=accelerator)
+        result = _train(recipe, rows, folder, base=onto, progress=progress, accelerator=accelerator)
+        accelerator.wait_for_everyone()
+    accelerator.end_training()
+    return result
 
 
 def _train(
@@ -106,6 +116,7 @@ def _train(
     plan = _plan(recipe, data, model, base=base, few=few)
     if warning := joins_nothing(recipe.balancing, plan.place):
         progress.note(warning)
+    refuse_unmeasured(recipe.balancing, still=base is not None or plan.settings.freeze == "all")
     hold_still(model.to(accelerator.device), recipe, data, progress, what=plan.settings.freeze)
     store = CheckpointStore(folder / CHECKPOINTS)
     checkpoint = _newest(store, progress)
@@ -116,7 +127,7 @@ def _train(
     if checkpoint is not None:
         _go_back(loop, checkpoint, plan.fingerprint, progress)
     if settled_by_regression(recipe, data, fitted=fitted, still=is_frozen(model)):
-        progress.note(FEW if few else STILL)
+        progress.note(FEW if few and base is None else STILL)
     else:
         progress.plan(plan.settings)
         with interruptible() as interruption, progress:
@@ -125,13 +136,28 @@ def _train(
     settle(model, recipe, data, progress)
     if data.dev is not None:
         model.tasks = tuned_tasks(loop.predictor(), data.dev)
-    accelerator.end_training()
     result = _result(loop, data, folder)
     if accelerator.is_main_process:
         earlier, whole = (None, model) if base is None else (Earlier.read(base), grown(base, model))
         publish(result, whole, recipe=recipe, conflicts=loop.standing.conflicts, earlier=earlier)
         store.remove()
-    accelerator.wait_for_everyone()
+    return result
+
+
+def _refuse_other_model(recipe: Recipe, folder: Path) -> None:
+    tasks = read_manifest(folder, verify=False).tasks
+    if lacking := [name for name in recipe.tasks if name not in tasks]:
+        message = f"--resume needs a folder of this recipe. Found a model without {', '.join(map(repr, lacking))}."
+        raise UsageError(message)
+
+
+def _finished(folder: Path) -> TrainingResult:
+    """Read a result, and do what a kill at the very end may have left undone."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    (folder / LOCK).unlink(missing_ok=True)
+    result = finished(folder)
+    if not any((folder / PICTURES).glob("*")):
+        draw_training(folder / PICTURES, history=result.history, metrics=result.test or result.dev)
     return result
 
 

@@ -102,9 +102,13 @@ def test_an_interruption_says_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("polyhead.studies.compare.compare", interrupted)
-    finished = run("compare", recipe, "--output", tmp_path / "study")
+    words = ("--seeds", "4", "--set", "training.max_steps = 2")
+    finished = run("compare", recipe, "--output", tmp_path / "my study", *words)
     assert finished.status == 130
-    assert f"polyhead compare {recipe} --output {tmp_path / 'study'} --resume" in finished.err
+    again = (
+        f"polyhead compare {recipe} --output '{tmp_path}/my study' --seeds 4 --set 'training.max_steps = 2' --resume"
+    )
+    assert again in finished.err
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,14 @@ def test_what_is_about_several_tasks_is_the_default(document: dict[str, Any], re
     assert alone.encoder == recipe.encoder
 
 
+def test_a_task_that_counts_for_nothing_beside_others_chooses_its_own_epoch(
+    document: dict[str, Any], recipe_of: MakeRecipe
+) -> None:
+    document["tasks"]["mood"]["metric_weight"] = 0.0
+    recipe = recipe_of(document)
+    assert recipe_alone(recipe, "mood", load_dataset(recipe)).tasks["mood"].metric_weight == 1.0
+
+
 def test_it_can_be_written_and_read_again(recipe: Recipe, tmp_path: Path) -> None:
     data = load_dataset(recipe)
     alone = recipe_alone(recipe, "places", data)

@@ -3,13 +3,14 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from polyhead.errors import DataError, UsageError
+from polyhead.data.dataset import Dataset
+from polyhead.errors import DataError, EncoderUnavailableError, UsageError
 from polyhead.loading import load
 from polyhead.recipe import Recipe, load_recipe
 from polyhead.studies.compare import compare
@@ -161,3 +162,46 @@ def test_a_task_with_few_rows_to_judge_by_is_a_fault(
     assert [fault.where for fault in caught.value.faults] == ["tasks.mood", "tasks.places"]
     assert "Found 8" in str(caught.value)
     assert "Found 0" in str(caught.value)
+
+
+def test_rows_that_one_task_cannot_take_are_left_out_for_all(
+    document: dict[str, Any], recipe_of: MakeRecipe, tmp_path: Path
+) -> None:
+    cut = {"text": "Limabean soup", "mood": "warm", "places": [{"start": 0, "end": 4, "label": "CITY"}]}
+    for split in ("train", "test"):
+        with (tmp_path / f"{split}.jsonl").open("a") as file:
+            file.write("\n" + json.dumps(cut))
+    document["on_bad_rows"] = "skip"
+    said: list[tuple[int, int]] = []
+
+    class Counting(Silent):
+        def data(self, data: Dataset) -> None:
+            said.append((len(data.train), int(data.test is not None and len(data.test))))
+
+    compare(recipe_of(document), output=tmp_path / "study", seeds=2, progress=Counting)
+    assert said[:3] == [(32, 24), (32, 24), (24, 24)]
+
+
+def test_rows_are_counted_once_the_bad_ones_are_out(
+    document: dict[str, Any], recipe_of: MakeRecipe, tmp_path: Path
+) -> None:
+    cut = {"text": "Limabean soup", "mood": "warm", "places": [{"start": 0, "end": 4, "label": "CITY"}]}
+    good = (tmp_path / "test.jsonl").read_text().splitlines()[:19]
+    (tmp_path / "test.jsonl").write_text("\n".join([*good, *[json.dumps(cut)] * 5]))
+    document["on_bad_rows"] = "skip"
+    with pytest.raises(DataError, match="Found 19"):
+        compare(recipe_of(document), output=tmp_path / "study")
+
+
+def test_a_comparison_that_could_not_begin_can_be_begun_again(recipe: Recipe, tmp_path: Path) -> None:
+    wrong = replace(recipe, encoder=replace(recipe.encoder, name=str(tmp_path / "none")))
+    for _ in range(2):
+        with pytest.raises(EncoderUnavailableError):
+            compare(wrong, output=tmp_path / "study", seeds=2)
+    assert compare(recipe, output=tmp_path / "study", seeds=2).seeds == (5, 6)
+
+
+def test_it_runs_in_one_process(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="one process"):
+        compare(recipe, output=tmp_path / "study")

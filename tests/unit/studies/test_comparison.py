@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from polyhead.studies.comparison import Comparison, Cost, compare_models
+from polyhead.studies.comparison import FEWEST_ROWS, Comparison, Cost, compare_models
 from polyhead.studies.scoring import Scores
 
-ROWS, GROUPS = 8, np.arange(8) % 4
+ROWS, GROUPS = 40, np.arange(40) % 4
 
 
 def scores_of(*, topic: float, mood: float, right: int) -> Scores:
@@ -19,12 +19,12 @@ def scores_of(*, topic: float, mood: float, right: int) -> Scores:
 
 @pytest.fixture
 def alone() -> list[Scores]:
-    return [scores_of(topic=0.5, mood=0.7, right=4), scores_of(topic=0.5, mood=0.7, right=4)]
+    return [scores_of(topic=0.5, mood=0.7, right=20), scores_of(topic=0.5, mood=0.7, right=20)]
 
 
 @pytest.fixture
 def together() -> list[Scores]:
-    return [scores_of(topic=0.6, mood=0.6, right=6), scores_of(topic=0.6, mood=0.6, right=6)]
+    return [scores_of(topic=0.6, mood=0.6, right=30), scores_of(topic=0.6, mood=0.6, right=30)]
 
 
 def test_each_task_and_their_mean_are_compared(alone: list[Scores], together: list[Scores]) -> None:
@@ -39,16 +39,16 @@ def test_all_right_counts_rows_that_every_task_has(alone: list[Scores], together
     found = compare_models(alone, together, complete=complete, groups=GROUPS).all_right
     assert found is not None
     assert (found.alone, found.together) == (0.5, 0.75)
-    complete[:2] = False
+    complete[:10] = False
     found = compare_models(alone, together, complete=complete, groups=GROUPS).all_right
     assert found is not None
-    assert (found.alone, found.together) == pytest.approx((2 / 6, 4 / 6))
+    assert (found.alone, found.together) == pytest.approx((10 / 30, 20 / 30))
 
 
 def test_too_few_complete_rows_are_not_compared(alone: list[Scores], together: list[Scores]) -> None:
     complete = np.zeros(ROWS, dtype=bool)
     assert compare_models(alone, together, complete=complete, groups=GROUPS).all_right is None
-    complete[[0, 4]] = True
+    complete[: FEWEST_ROWS - 1] = True
     assert compare_models(alone, together, complete=complete, groups=GROUPS).all_right is None
 
 

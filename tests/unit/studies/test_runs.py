@@ -1,5 +1,6 @@
 """A study's folder belongs to one recipe, and trains each of its models once."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from polyhead.data.dataset import load_dataset
 from polyhead.errors import UsageError
 from polyhead.recipe import Recipe
-from polyhead.studies.runs import STUDY, Run, StudyFolder
+from polyhead.studies.runs import PARTIAL, STUDY, Run, StudyFolder
 from polyhead.training.progress import Silent
 
 
@@ -19,8 +20,15 @@ def test_no_two_runs_share_a_place() -> None:
     assert not any(one != other and other.startswith(f"{one}/") for one in places for other in places)
 
 
+def begun(recipe: Recipe, folder: Path) -> None:
+    """Begin a study, and leave something of its first training."""
+    StudyFolder.begin(folder, recipe, resume=False)
+    (folder / "seed-5").mkdir()
+    (folder / "seed-5" / "checkpoint").write_text("")
+
+
 def test_a_folder_with_content_needs_resume(recipe: Recipe, tmp_path: Path) -> None:
-    StudyFolder.begin(tmp_path / "study", recipe, resume=False)
+    begun(recipe, tmp_path / "study")
     with pytest.raises(UsageError, match="must be a new folder"):
         StudyFolder.begin(tmp_path / "study", recipe, resume=False)
     StudyFolder.begin(tmp_path / "study", recipe, resume=True)
@@ -31,15 +39,23 @@ def test_resume_where_nothing_is_yet_begins(recipe: Recipe, tmp_path: Path) -> N
     assert (tmp_path / "study" / STUDY).is_file()
 
 
+def test_what_failed_before_its_first_step_leaves_the_folder_free(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "study" / "seed-5").mkdir(parents=True)
+    (tmp_path / "study" / PARTIAL).write_text("{")
+    for clip in (0.5, 0.25):
+        other = replace(recipe, training=replace(recipe.training, clip=clip))
+        assert StudyFolder.begin(tmp_path / "study", other, resume=False).seconds == {}
+
+
 def test_another_recipe_does_not_go_on(recipe: Recipe, tmp_path: Path) -> None:
-    StudyFolder.begin(tmp_path / "study", recipe, resume=False)
+    begun(recipe, tmp_path / "study")
     other = replace(recipe, training=replace(recipe.training, clip=0.5))
     with pytest.raises(UsageError, match=r"Found another training\.clip"):
         StudyFolder.begin(tmp_path / "study", other, resume=True)
 
 
 def test_other_rows_do_not_go_on(recipe: Recipe, tmp_path: Path) -> None:
-    StudyFolder.begin(tmp_path / "study", recipe, resume=False)
+    begun(recipe, tmp_path / "study")
     with (tmp_path / "moods.jsonl").open("a") as file:
         file.write('\n{"said": "so mild", "mood": "mild"}')
     with pytest.raises(UsageError, match=r"moods\.jsonl"):
@@ -50,6 +66,7 @@ def test_other_rows_do_not_go_on(recipe: Recipe, tmp_path: Path) -> None:
 def test_a_folder_of_something_else_does_not_go_on(recipe: Recipe, tmp_path: Path, content: str) -> None:
     folder = tmp_path / "study"
     folder.mkdir()
+    (folder / "model").write_text("")
     (folder / (STUDY if content != "none" else "notes.txt")).write_text(content)
     with pytest.raises(UsageError, match="polyhead compare"):
         StudyFolder.begin(folder, recipe, resume=True)
@@ -72,6 +89,9 @@ def test_what_is_trained_is_not_trained_again(recipe: Recipe, tmp_path: Path) ->
     again.train(run, recipe, data, progress=Silent())
     assert (study.model(run) / "polyhead.json").stat().st_mtime_ns == written
     assert again.seconds[run.place] >= first
+    shutil.rmtree(again.model(run))
+    again.train(run, recipe, data, progress=Silent())
+    assert again.seconds[run.place] > 0
     assert again.megabytes(run) == pytest.approx(
         sum((study.model(run) / f"{name}.safetensors").stat().st_size for name in ("model", "heads")) / 1e6
     )

@@ -106,13 +106,15 @@ def test_each_way_is_timed_by_the_models_that_it_takes(predictor: Predictor, row
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def predict(self, texts: Sequence[object], tasks: Sequence[str] | None = None) -> list[Any]:  # noqa: ARG002
+        def predict(self, texts: Sequence[object], tasks: Sequence[str] | None = None) -> list[Any]:
             assert len(texts) == len(rows)
+            assert tasks == ["words" if self.name == "c" else "size"]
             asked.append(self.name)
             return []
 
-    one, two = milliseconds_a_text([[Model("a")], [Model("b"), Model("c")]], rows)
+    ways = [[(Model("a"), ["size"])], [(Model("b"), ["size"]), (Model("c"), ["words"])]]
+    one, two = milliseconds_a_text(ways, rows)
     assert asked == ["a", "b", "c"] * ROUNDS
     assert one >= 0
     assert two >= 0
-    assert milliseconds_a_text([[predictor]], rows)[0] > 0
+    assert milliseconds_a_text([[(predictor, list(TASKS))]], rows)[0] > 0

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 import polyhead
+from polyhead.data.reading import read_rows
 from polyhead.errors import DataError, FolderError, RecipeError, UsageError
-from polyhead.folder import read_manifest
-from polyhead.recipe import parse_recipe
+from polyhead.folder import read_manifest, sha256_of
+from polyhead.recipe import load_recipe, parse_recipe
+from polyhead.runtime.predictor import Predictor
 from polyhead.training.adding import load_added_recipe
+from polyhead.training.evaluation import evaluate
 from polyhead.training.progress import Silent
 from polyhead.training.result import Earlier
 from polyhead.training.train import train
@@ -79,6 +82,12 @@ def added(tmp_path: Path) -> Path:
     (tmp_path / "new.jsonl").write_text(rows("places", "warmth"))
     (tmp_path / "added.toml").write_text(ADDED)
     return tmp_path / "added.toml"
+
+
+def replaced(predictor: Predictor, names: Sequence[str]) -> Predictor:
+    """Keep some tasks of a predictor only."""
+    predictor.tasks = {name: predictor.tasks[name] for name in names}
+    return predictor
 
 
 def told(folder: Path, tasks: Sequence[str] | None = None) -> list[Mapping[str, Any]]:
@@ -148,9 +157,11 @@ def test_another_model_does_not_go_on(base: Path, added: Path, tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         train(recipe, output=tmp_path / "parts", base=base, progress=Leaving())
     manifest = json.loads((base / "polyhead.json").read_text())
-    manifest["versions"]["polyhead"] = "another"
+    weights = load_file(base / "heads.safetensors")
+    save_file({name: of * 2 for name, of in weights.items()}, base / "heads.safetensors")
+    manifest["files"]["heads.safetensors"] = sha256_of(base / "heads.safetensors")
     (base / "polyhead.json").write_text(json.dumps(manifest))
-    with pytest.raises(UsageError, match=str(base)):
+    with pytest.raises(UsageError, match="the model's heads"):
         train(recipe, output=tmp_path / "parts", base=base, resume=True)
 
 
@@ -191,6 +202,89 @@ def test_wrong_rows_are_faults_as_ever(base: Path, added: Path, tmp_path: Path) 
     (tmp_path / "new.jsonl").write_text('{"text": "a", "warmth": 3}')
     with pytest.raises(DataError, match=r"new\.jsonl:1"):
         train(load_added_recipe(added, base=base), output=tmp_path / "more", base=base)
+
+
+def test_a_folder_may_be_called_like_the_built_in_encoder(
+    base: Path, added: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base.rename(tmp_path / "compact")
+    monkeypatch.chdir(tmp_path)
+    recipe = load_added_recipe(added, base="compact", overrides=["training.epochs=20"])
+    result = train(recipe, output=tmp_path / "more", base="compact")
+    predictor = polyhead.load(tmp_path / "more")
+    read = read_rows(recipe.data.dev, {"warmth": predictor.tasks["warmth"]}, folder=recipe.folder).rows
+    told = evaluate(replaced(predictor, ["warmth"]), read)
+    assert result.dev is not None
+    assert told["tasks"]["warmth"]["primary"] == result.dev["tasks"]["warmth"]["primary"]
+
+
+def test_the_recipe_of_a_grown_model_adds_its_tasks_again(base: Path, added: Path, tmp_path: Path) -> None:
+    recipe = load_added_recipe(added, base=base)
+    train(recipe, output=tmp_path / "more", base=base)
+    (tmp_path / "again.toml").write_text((tmp_path / "more" / "recipe.toml").read_text())
+    again = load_added_recipe(tmp_path / "again.toml", base=base)
+    assert again.training == recipe.training
+    assert list(again.tasks) == list(recipe.tasks)
+
+
+def test_the_model_that_grows_is_not_written_over(base: Path, added: Path) -> None:
+    for resume in (False, True):
+        with pytest.raises(UsageError, match="must be another folder"):
+            train(load_added_recipe(added, base=base), output=base, base=base, resume=resume)
+
+
+def test_a_finished_model_of_other_tasks_is_not_taken_for_the_result(base: Path, added: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, tmp_path / "other")
+    with pytest.raises(UsageError, match="without 'places', 'warmth'"):
+        train(load_added_recipe(added, base=base), output=tmp_path / "other", base=base, resume=True)
+
+
+def test_exporting_the_model_in_between_changes_nothing(base: Path, added: Path, tmp_path: Path) -> None:
+    recipe = load_added_recipe(added, base=base, overrides=["training.checkpoint_steps=1"])
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, output=tmp_path / "parts", base=base, progress=Leaving())
+    manifest = json.loads((base / "polyhead.json").read_text())
+    manifest["exports"]["onnx"] = {}
+    (base / "polyhead.json").write_text(json.dumps(manifest))
+    moved = base.rename(tmp_path / "elsewhere")
+    recipe = load_added_recipe(added, base=moved, overrides=["training.checkpoint_steps=1"])
+    train(recipe, output=tmp_path / "parts", base=moved, resume=True)
+    assert list(polyhead.load(tmp_path / "parts").tasks) == ["about", "places", "warmth"]
+
+
+def test_gradients_of_a_still_encoder_cannot_be_measured(base: Path, added: Path, tmp_path: Path) -> None:
+    recipe = load_added_recipe(added, base=base, overrides=["balancing.kind=gradnorm"])
+    with pytest.raises(UsageError, match="'gradnorm' where the encoder stands still"):
+        train(recipe, output=tmp_path / "more", base=base)
+
+
+def test_the_card_tells_each_task_by_the_rows_that_it_has(base: Path, added: Path, tmp_path: Path) -> None:
+    train(load_added_recipe(added, base=base), output=tmp_path / "more", base=base)
+    card = (tmp_path / "more" / "README.md").read_text()
+    on_test, on_dev = (card.split(f"## Scores on {split}")[1].split("## ")[0] for split in ("test", "dev"))
+    assert "| about |" in on_test
+    assert "| about |" not in on_dev
+    assert "| places |" in on_dev
+
+
+def test_what_a_kill_at_the_end_left_undone_is_done(finished: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(finished, tmp_path / "model"))
+    (folder / "checkpoints").mkdir()
+    (folder / ".lock").write_text("")
+    shutil.rmtree(folder / "pictures")
+    recipe = replace(load_recipe(folder / "recipe.toml"), folder=finished.parent)
+    result = train(recipe, output=folder, resume=True)
+    assert result.metrics["about"]
+    assert not (folder / "checkpoints").exists()
+    assert not (folder / ".lock").exists()
+    assert any((folder / "pictures").iterdir())
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"dev": {"f1": 0.5}, "test": 3}'])
+def test_scores_that_others_wrote_are_left_out(base: Path, content: str) -> None:
+    (base / "metrics.json").write_text(content)
+    new = {"rows": 3, "all_right": 0.5, "tasks": {"warmth": {"primary": 0.5}}}
+    assert Earlier.read(base).joined({"dev": new})["dev"]["tasks"] == new["tasks"]
 
 
 def test_scores_of_before_need_not_be_there(base: Path) -> None:
