@@ -140,3 +140,39 @@ def test_two_processes_find_the_gradients_of_one_whatever_is_accumulated(folder:
             assert found.keys() == alone.keys()
             for name, expected in alone.items():
                 assert torch.allclose(found[name], expected, rtol=1e-3, atol=1e-5), (kind, name, accumulate, world)
+
+
+def test_a_still_encoder_is_trained_on_by_processes_of_which_one_has_no_labels(tmp_path: Path) -> None:
+    """One row a batch: the second process has nothing to learn from, and waits for the first all the same."""
+    rows = [{"text": f"the {WORDS[number % 5]} of day {number}", "topic": "ab"[number % 2]} for number in range(9)]
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    document = """
+        [encoder]
+        name = "compact"
+        [tasks.topic]
+        kind = "classification"
+        [[data.train]]
+        path = "train.jsonl"
+        [[data.dev]]
+        path = "dev.jsonl"
+        [training]
+        freeze = "all"
+        epochs = 2
+        batch_tokens = 8
+    """
+    (tmp_path / "recipe.toml").write_text(document)
+    (tmp_path / "run.py").write_text("from polyhead.cli.app import main\n\nmain()\n")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port())]
+    finished = subprocess.run(
+        [*launch, "run.py", "train", "recipe.toml", "--output", "model"],
+        cwd=tmp_path,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert "Error" not in finished.stderr
+    assert json.loads((tmp_path / "model" / "history.json").read_text())[-1]["epoch"] == 2

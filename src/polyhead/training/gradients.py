@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from polyhead.balancing.base import GradientBalancer, LossBalancer, Step
 from polyhead.model.multitask import MultiTaskModel
+from polyhead.model.outputs import Outputs
 from polyhead.recipe import Recipe
 from polyhead.sharing._soft import layers_of
 from polyhead.training.joining import joined
@@ -95,7 +96,7 @@ class Gradients:
                 coefficients = balancer.coefficients(known, number=step)
             if "norms" in balancer.learns_from:
                 self._add_last_layer(in_last_layer, losses)
-            self._go_back(outputs.shared, losses, coefficients, first=number == 0)
+            self._go_back(outputs, losses, coefficients, first=number == 0)
         self.coefficients = coefficients
         return self._noted(found, counts, in_last_layer)
 
@@ -125,7 +126,7 @@ class Gradients:
                 piece = pieces[number].view_as(outputs.shared).to(outputs.shared.dtype)
                 # What comes back to the states is put aside for the joined gradient; heads keep their own.
                 outputs.shared.register_hook(lambda _, piece=piece: piece)
-            self._go_back(outputs.shared, losses, self._weights, first=number == 0)
+            self._go_back(outputs, losses, self._weights, first=number == 0)
         return self._noted(found, counts, {})
 
     def _joined_at_weights(
@@ -162,9 +163,12 @@ class Gradients:
         self._passes.seed_joining(step, len(rows))
         return joined(balancer, names, rows, processes=self._processes)
 
-    def _go_back(self, shared: Tensor, losses: Losses, coefficients: Mapping[str, float], *, first: bool) -> None:
-        # A part without labels still takes part, with nothing, where several processes wait for each other.
-        total = shared.sum() * 0.0
+    def _go_back(self, outputs: Outputs, losses: Losses, coefficients: Mapping[str, float], *, first: bool) -> None:
+        # A part without labels still takes part, with nothing, where several processes wait for each other; on an
+        # encoder that stands still, heads alone go back.
+        total = outputs.shared.sum() * 0.0
+        for logits in () if losses else outputs.logits.values():
+            total = total + logits.sum() * 0.0
         if losses:
             terms = [coefficients[name] * loss for name, loss in losses.items()]
             total = terms[0]

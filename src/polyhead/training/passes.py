@@ -11,6 +11,7 @@ from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.outputs import Outputs
 from polyhead.model.stitching import logits_of
 from polyhead.recipe import Recipe
+from polyhead.tasks.base import HeadTask
 from polyhead.training.joining import Processes
 from polyhead.training.steps import Labelled, step_seed
 
@@ -29,6 +30,9 @@ class Passes:
         self._model, self._wrapped, self._accelerator = model, wrapped, accelerator
         self._tasks, self._seed = recipe.tasks, recipe.training.seed
         self._encoder_learns = any(weight.requires_grad for weight in model.encoder.parameters())
+        headed = [name for name, task in recipe.tasks.items() if isinstance(task, HeadTask)]
+        self._idle = () if self._encoder_learns else tuple(headed[:1])
+        """What is asked about a part without labels: something that learns, for processes that wait for each other."""
         self.processes = Processes(accelerator)
 
     def prepare(self) -> None:
@@ -64,7 +68,7 @@ class Passes:
         self._sow(step_seed(self._seed, step, part))
         module = self._wrapped if watched else self._model
         with nullcontext() if watched else self._accelerator.autocast():
-            outputs: Outputs = module(self._model.tensors(labelled.batch), tuple(labelled.targets) or ())
+            outputs: Outputs = module(self._model.tensors(labelled.batch), tuple(labelled.targets) or self._idle)
         losses: dict[str, Tensor] = {}
         for name, targets in labelled.targets.items():
             logits = logits_of(outputs, name, self._tasks[name], labelled.joining)[targets.begin : targets.end]
