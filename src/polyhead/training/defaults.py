@@ -72,7 +72,7 @@ def resolve(
     freeze = training.freeze if training.freeze is not None else "all" if few else "none"
     still = added or freeze == "all"
     batch_tokens = training.batch_tokens or (1024 if compact or still else 4096)
-    rate = training.learning_rate or (1.5e-3 if compact else 2e-5 if width >= WIDE else 5e-5)
+    rate = training.learning_rate or (1e-3 if compact else 2e-5 if width >= WIDE else 5e-5)
     head_rate = training.head_learning_rate or (STILL_RATE / width if still else rate if compact else 1e-3)
     swap = training.swap_entities if training.swap_entities is not None else (0.3 if compact else 0.0)
     epochs = (
