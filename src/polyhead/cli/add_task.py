@@ -18,7 +18,7 @@ def add_task(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted there.")] = False,
     overrides: Overrides = None,
 ) -> None:
-    """Add a recipe's tasks to a trained model; its other answers stay as they are, to the bit."""
+    """Add tasks to a model; its other answers stay the same."""
     need_packages("add-task")
     import polyhead  # noqa: PLC0415  the help needs no torch
     from polyhead.training.adding import load_added_recipe  # noqa: PLC0415

@@ -26,7 +26,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
     overrides: Overrides = None,
 ) -> None:
-    """Train all tasks together and each alone; tell which of them sharing helps."""
+    """Tell for each task whether sharing the encoder helps."""
     need_packages("compare", ("torch", "transformers", "accelerate", "scipy", "jinja2", "pyarrow", "tomli_w"))
     from polyhead.cli.printing import error_console, output_console, print_json, tell  # noqa: PLC0415  the help needs no torch
     from polyhead.recipe import load_recipe  # noqa: PLC0415
