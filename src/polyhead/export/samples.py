@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from polyhead.data.reading import passages_of, read_rows
 from polyhead.data.rows import Rows
-from polyhead.errors import DataError, RecipeError
-from polyhead.recipe import DataSource, load_recipe
+from polyhead.errors import DataError, FolderError, RecipeError
+from polyhead.recipe import DataSource, Recipe, load_recipe
 from polyhead.tasks.base import Task
 from polyhead.text.tokens import Passage
+from polyhead.training.adding import load_added_recipe
+from polyhead.training.result import recipes_in
 
-RECIPE = "recipe.toml"
 COMPARED = 256
 """Training texts that are compared."""
 
@@ -21,15 +23,16 @@ MEASURED = 2000
 
 
 def recipe_sources(folder: Path) -> tuple[tuple[DataSource, ...], tuple[DataSource, ...]]:
-    """Return the training and the dev files of a model's recipe that can be reached from here.
+    """Return the training and the dev files of a model's recipes that can be reached from here.
 
     Relative paths are looked for in the model folder and in the current directory.
     """
-    try:
-        recipe = load_recipe(folder / RECIPE)
-    except RecipeError:
-        return (), ()
-    return _reachable(recipe.data.train, folder), _reachable(recipe.data.dev, folder)
+    recipes = [recipe for path in recipes_in(folder) if (recipe := _read(path)) is not None]
+    train, dev = (
+        tuple(source for recipe in recipes for source in _reachable(getattr(recipe.data, split), folder))
+        for split in ("train", "dev")
+    )
+    return train, dev
 
 
 def first_passages(sources: Sequence[DataSource]) -> list[Passage]:
@@ -51,6 +54,16 @@ def labelled_rows(sources: Sequence[DataSource], tasks: Mapping[str, Task]) -> R
         title = "the rows that int8 is measured on"
         raise DataError(title, faults)
     return read.rows.without(range(MEASURED, len(read.rows))) if len(read.rows) > MEASURED else read.rows
+
+
+def _read(path: Path) -> Recipe | None:
+    """Read a recipe of a model folder, that of added tasks too; nothing where it is none."""
+    for read in (load_recipe, partial(load_added_recipe, base=path.parent)):
+        try:
+            return read(path)
+        except (FolderError, RecipeError):
+            continue
+    return None
 
 
 def _reachable(sources: Sequence[DataSource], folder: Path) -> tuple[DataSource, ...]:

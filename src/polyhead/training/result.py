@@ -59,7 +59,7 @@ class Earlier:
     @classmethod
     def read(cls, base: Path) -> "Earlier":
         """Read it from the folder of that model, as far as it is there."""
-        texts = [path.read_text(encoding="utf-8") for path in _recipes(base)]
+        texts = [path.read_text(encoding="utf-8") for path in recipes_in(base)]
         recipes = {OLDER.format(number): text for number, text in enumerate(texts, start=1)}
         metrics = _read(base / METRICS, {})
         # Whoever saved the model may have put something else there.
@@ -120,8 +120,8 @@ def _json(value: Any) -> str:  # noqa: ANN401  any JSON value
     return json.dumps(value, indent=1, ensure_ascii=False)
 
 
-def _recipes(base: Path) -> list[Path]:
-    """List the recipes of a model's tasks, the oldest first."""
+def recipes_in(base: Path) -> list[Path]:
+    """List the recipes of a model's tasks, the oldest first; those of added tasks are without encoder and sharing."""
     numbered = [base / OLDER.format(number) for number in range(1, 1000)]
     before = [path for path in numbered if path.is_file()]
     last = base / RECIPE

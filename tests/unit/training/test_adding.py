@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 import polyhead
 from polyhead.data.reading import read_rows
 from polyhead.errors import DataError, FolderError, RecipeError, UsageError
+from polyhead.export.samples import recipe_sources
 from polyhead.folder import read_manifest, sha256_of
 from polyhead.recipe import load_recipe, parse_recipe
 from polyhead.runtime.predictor import Predictor
@@ -225,6 +226,15 @@ def test_the_recipe_of_a_grown_model_adds_its_tasks_again(base: Path, added: Pat
     again = load_added_recipe(tmp_path / "again.toml", base=base)
     assert again.training == recipe.training
     assert list(again.tasks) == list(recipe.tasks)
+
+
+def test_the_rows_of_all_recipes_prove_an_export(base: Path, added: Path, tmp_path: Path) -> None:
+    train(load_added_recipe(added, base=base), output=tmp_path / "more", base=base)
+    for name in ("old", "new"):
+        (tmp_path / "more" / f"{name}.jsonl").write_text(rows("about", "places", "warmth"))
+    train_files, dev_files = recipe_sources(tmp_path / "more")
+    assert [Path(source.path).name for source in train_files] == ["old.jsonl", "new.jsonl"]
+    assert [Path(source.path).name for source in dev_files] == ["old.jsonl", "new.jsonl"]
 
 
 def test_the_model_that_grows_is_not_written_over(base: Path, added: Path) -> None:
