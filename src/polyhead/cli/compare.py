@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyhead.cli.extras import need_packages
+from polyhead.cli.extras import TRAINING, need_packages
 from polyhead.cli.options import Overrides, RecipeFile
 from polyhead.cli.training import going_on
 
@@ -27,7 +27,7 @@ def compare(
     overrides: Overrides = None,
 ) -> None:
     """Tell for each task whether sharing the encoder helps."""
-    need_packages("compare", ("torch", "transformers", "accelerate", "scipy", "jinja2", "pyarrow", "tomli_w"))
+    need_packages("compare", (*TRAINING, "scipy", "jinja2"))
     from polyhead.cli.printing import error_console, output_console, print_json, tell  # noqa: PLC0415  the help needs no torch
     from polyhead.recipe import load_recipe  # noqa: PLC0415
     from polyhead.studies.compare import compare as study  # noqa: PLC0415
