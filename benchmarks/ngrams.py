@@ -17,7 +17,8 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from quality import SPLITS, limit_rows
+from drawing import limit_rows
+from quality import SPLITS
 from results import Results
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression

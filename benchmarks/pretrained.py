@@ -21,7 +21,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from quality import JOINT, Case, limit_rows
+from drawing import limit_rows
+from quality import JOINT, Case
 from results import Results
 
 from polyhead.folder import sha256_of

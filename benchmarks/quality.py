@@ -1,25 +1,27 @@
 """What the defaults learn: joint and alone, on real data sets, over seeds.
 
     python benchmarks/quality.py --data ../shared/data --output runs/quality [--only NAME ...] [--seeds 0 1 2]
-        [--rows 2000] [--table]
+        [--rows 2000 [--others]] [--choices [NAME ...]] [--table]
 
 Every recipe names data and tasks and leaves all else to the defaults. Dev picks the epoch; test is read once a run.
-With `--rows` so many training and dev rows of each data set are drawn by the seed, the same for joint and alone.
+With `--rows` so many training and dev rows of each data set are drawn by the seed, the same for joint and alone; with
+`--others` the training rows that are not drawn are the judge, in the place of test. `--choices` undoes single choices
+of `compact` (`choices.py`), all of them where none is named: with `--others`, so that nothing is chosen by test.
 Each finished run is a line of `results.jsonl`; runs that are there are passed over, so it can be stopped and started at
 will. `--table` prints the Markdown table of what is there: mean and standard deviation over the seeds.
 """
 
 import argparse
-import json
-import random
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from choices import CHOICES, DEFAULTS
+from drawing import judge_by_others, limit_rows
 from results import Results
 
 from polyhead.recipe import parse_recipe
@@ -42,7 +44,7 @@ class Case:
 
     def alone(self, task: str) -> "Case":
         """Return the same with one of the tasks only, on the data sets that label it."""
-        sources = {data: {task: fields[task]} for data, fields in self.sources.items() if task in fields}
+        sources = {data: {task: own[task]} for data, own in self.sources.items() if task in own}
         return Case({task: self.tasks[task]}, sources)
 
     def tables(self, data: Path) -> dict[str, Any]:
@@ -83,52 +85,46 @@ def cases() -> dict[str, Case]:
     return found
 
 
-def limit_rows(
-    document: Mapping[str, Any], rows: int, *, seed: int, folder: Path, splits: Sequence[str] = ("train",)
-) -> None:
-    """Let a recipe read some rows of each file, drawn by the seed, with the labels of all training rows.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What tells one run from another.
 
     Args:
-        document: the recipe, changed in place.
-        rows: of each file; 0 leaves the recipe as it is.
-        seed: of what is drawn.
-        folder: where the rows are written.
-        splits: which files.
+        case: name of what is trained.
+        encoder: hub id, folder or `compact`.
+        seed: of the draw and of the training.
+        rows: training and dev rows of each data set; 0 are all.
+        others: whether training rows that are not drawn are the judge.
+        choice: what differs from the defaults.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for source in document["data"]["train"] if rows else ():
-        for task, field in source["fields"].items():
-            document["tasks"][task]["labels"] = _labels(_lines(source), field)
-    for split in splits if rows else ():
-        for number, source in enumerate(document["data"][split]):
-            lines = _lines(source)
-            random.Random(seed).shuffle(lines)  # noqa: S311  what is drawn is no secret
-            some = folder / f"{split}-{number}.jsonl"
-            some.write_text("\n".join(lines[:rows]) + "\n", encoding="utf-8")
-            source["path"] = str(some.resolve())
+
+    case: str
+    encoder: str
+    seed: int
+    rows: int
+    others: bool
+    choice: str
 
 
-def _lines(source: Mapping[str, Any]) -> list[str]:
-    return Path(source["path"]).read_text(encoding="utf-8").splitlines()
-
-
-def _labels(lines: Sequence[str], field: str) -> list[str]:
-    """List the labels of a task: a few rows may lack one that dev has."""
-    values = [json.loads(line)[field] for line in lines]
-    return sorted(
-        {label for of in values for label in ([of] if isinstance(of, str) else [span["type"] for span in of])}
-    )
-
-
-def run(case: Case, *, data: Path, folder: Path, encoder: str, seed: int, rows: int) -> dict[str, Any]:
-    """Train one recipe; return its scores in percent, and what it took. 0 rows are all."""
-    document = {"encoder": {"name": encoder}, "training": {"seed": seed}, **case.tables(data)}
+def train_once(run: Run, *, data: Path, folder: Path) -> dict[str, Any]:
+    """Train one recipe; return its scores in percent, and what it took."""
+    rows, seed = run.rows, run.seed
+    document: dict[str, Any] = {
+        "encoder": {"name": run.encoder},
+        "training": {"seed": seed},
+        **cases()[run.case].tables(data),
+    }
+    choice = CHOICES[run.choice]
+    choice.write(document)
+    if run.others:
+        judge_by_others(document, rows, seed=seed, folder=folder / "rows")
     limit_rows(document, rows, seed=seed, folder=folder / "rows", splits=("train", "dev"))
     recipe = parse_recipe(document, folder=Path.cwd(), source="benchmark")
     output = folder / "model"
     shutil.rmtree(output, ignore_errors=True)
     wall, cpu = time.perf_counter(), time.process_time()
-    result = train(recipe, output=output)
+    with choice.made():
+        result = train(recipe, output=output)
     took = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     shutil.rmtree(output)
     return {"dev": _scores(result.dev), "test": _scores(result.test), "epochs": len(result.history), **took}
@@ -148,16 +144,17 @@ def _scores(metrics: Mapping[str, Any] | None) -> dict[str, float]:
 
 def show(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Write the Markdown table of the results."""
-    yield "| trained | encoder | rows | test | dev | minutes | epochs | seeds |"
-    yield "|---|---|---|---|---|---|---|---|"
-    ways = [(line["case"], line["encoder"], line["rows"]) for line in lines]
+    yield "| trained | with | encoder | rows | test | dev | minutes | epochs | seeds |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    ways = [(line["case"], line["choice"], line["encoder"], line["rows"], line["others"]) for line in lines]
     for way in dict.fromkeys(ways):
-        case, encoder, rows = way
+        case, choice, encoder, rows, others = way
         runs = [line for line, own in zip(lines, ways, strict=True) if own == way]
         splits = [_cell([run[split] for run in runs]) for split in ("test", "dev")]
         minutes = fmean(run["seconds"] for run in runs) / 60
+        drawn = f"{rows or 'all'}{', judged by the others' if others else ''}"
         took = f"{minutes:.1f} | {runs[0]['epochs']}"
-        yield f"| {case} | {encoder} | {rows or 'all'} | {' | '.join(splits)} | {took} | {len(runs)} |"
+        yield f"| {case} | {choice} | {encoder} | {drawn} | {' | '.join(splits)} | {took} | {len(runs)} |"
 
 
 def _cell(scores: Sequence[Mapping[str, float]]) -> str:
@@ -178,16 +175,23 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], choices=cases(), help="names of cases; all when absent")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--rows", type=int, default=0, help="training and dev rows of each data set; 0 is all")
+    parser.add_argument("--others", action="store_true", help="judge by the training rows that are not drawn")
+    parser.add_argument("--choices", nargs="*", choices=CHOICES, help="what differs from the defaults")
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    results = Results(given.output, "case", "encoder", "seed", "rows")
-    for seed in () if given.table else given.seeds:
-        for name, case in cases().items():
-            if results.has(name, given.encoder, seed, given.rows) or (given.only and name not in given.only):
-                continue
-            settings = {"encoder": given.encoder, "seed": seed, "rows": given.rows}
-            found = run(case, data=given.data.resolve(), folder=given.output, **settings)
-            results.add({"case": name, **settings, **found})
+    if given.others and not given.rows:
+        parser.error("--others needs --rows.")
+    results = Results(given.output, *(of.name for of in fields(Run)))
+    choices = [DEFAULTS] if given.choices is None else given.choices or list(CHOICES)
+    wanted = [
+        Run(name, given.encoder, seed, given.rows, given.others, choice)
+        for seed in given.seeds
+        for name in given.only or cases()
+        for choice in choices
+    ]
+    for run in () if given.table else wanted:
+        if not results.has(*astuple(run)):
+            results.add({**asdict(run), **train_once(run, data=given.data.resolve(), folder=given.output)})
     print("\n".join(show(results.lines)))
 
 

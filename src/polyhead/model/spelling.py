@@ -47,7 +47,9 @@ class SpelledEmbedding(nn.Embedding):
         sizes = torch.tensor([len(of) for of in kept])
         self.features = nn.Parameter(torch.empty(len(numbers), width))
         # Derived from the vocabulary alone, so no part of the state that is saved.
-        self.register_buffer("feature_numbers", torch.tensor([*chain.from_iterable(kept)]), persistent=False)
+        self.register_buffer(
+            "feature_numbers", torch.tensor([*chain.from_iterable(kept)], dtype=torch.int64), persistent=False
+        )
         self.register_buffer("feature_begins", torch.cumsum(sizes, 0) - sizes, persistent=False)
         self.register_buffer("feature_counts", sizes, persistent=False)
         self._special, self._mask_id, self._dropped = special, mask_id, dropped

@@ -54,6 +54,11 @@ def test_words_that_look_alike_share_more_than_words_that_do_not(embedding: Spel
     assert likeness("12", "34") == pytest.approx(1.0)
 
 
+def test_tokens_that_share_nothing_have_their_own_vectors_alone() -> None:
+    alone = SpelledEmbedding(("[PAD]", "[MASK]", "park"), 6, special=2, padding_id=0, mask_id=1, dropped=0.0)
+    assert torch.equal(alone(torch.tensor([[2, 0]])), alone.weight[[2, 0]][None])
+
+
 def test_all_rows_are_the_rows_of_all_ids_and_learn_as_they_do(embedding: SpelledEmbedding) -> None:
     ids = torch.arange(1, len(TOKENS))
     wanted = embedding.rows(ids)
