@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 import polyhead
@@ -34,12 +33,6 @@ CASES: list[dict[str, dict[str, Any]]] = [
     {"balancing": {"kind": "famo"}, "training": {"accumulate": 2}},
     {"balancing": {"kind": "pcgrad"}, "training": {"accumulate": 2, "precision": "bfloat16"}},
 ]
-
-
-@pytest.fixture(autouse=True)
-def _other_precision() -> None:
-    """Let a test train in another precision than the one before it: Accelerate settles it once for a process."""
-    AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001
 
 
 def rows(count: int) -> str:

@@ -20,7 +20,7 @@ class Comparison:
     Args:
         model: the model.
         recipe: tasks and seed.
-        accelerator: devices, precision and processes.
+        accelerator: devices and processes.
         place: where the gradients of the tasks meet, if they do.
     """
 

@@ -27,7 +27,7 @@ class Gradients:
         model: the model itself.
         wrapped: the model as the accelerator runs it.
         recipe: tasks, balancing and seed.
-        accelerator: devices, precision and processes.
+        accelerator: devices and processes.
     """
 
     def __init__(self, model: MultiTaskModel, wrapped: nn.Module, *, recipe: Recipe, accelerator: Accelerator) -> None:

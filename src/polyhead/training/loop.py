@@ -39,7 +39,7 @@ class Loop:
     Args:
         plan: what to do.
         model: the model; it is trained in place.
-        accelerator: devices, precision, processes and trackers.
+        accelerator: devices, processes and trackers.
         store: where checkpoints go.
         progress: who is told.
     """
@@ -214,7 +214,8 @@ class Loop:
     def predictor(self) -> Predictor:
         """Answer with the weights as they are now."""
         model = self._model
-        return Predictor(tasks=model.trained_tasks(), tokenizer=model.tokenizer, engine=TorchEngine(model))
+        engine = TorchEngine(model, precision=self._plan.recipe.training.precision)
+        return Predictor(tasks=model.trained_tasks(), tokenizer=model.tokenizer, engine=engine)
 
     def _save_if_due(self) -> None:
         every = self._plan.recipe.training.checkpoint_steps

@@ -1,12 +1,12 @@
 """From labelled batches to the loss of each task."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from polyhead.model.engine import Precision, autocast
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.outputs import Outputs
 from polyhead.model.stitching import logits_of
@@ -22,13 +22,14 @@ class Passes:
     Args:
         model: the model itself.
         wrapped: the model as the accelerator runs it.
-        recipe: tasks and seed.
-        accelerator: devices, precision and processes.
+        recipe: tasks, precision and seed.
+        accelerator: devices and processes.
     """
 
     def __init__(self, model: MultiTaskModel, wrapped: nn.Module, *, recipe: Recipe, accelerator: Accelerator) -> None:
         self._model, self._wrapped, self._accelerator = model, wrapped, accelerator
         self._tasks, self._seed = recipe.tasks, recipe.training.seed
+        self._precision: Precision = recipe.training.precision
         self._encoder_learns = any(weight.requires_grad for weight in model.encoder.parameters())
         headed = [name for name, task in recipe.tasks.items() if isinstance(task, HeadTask)]
         self._idle = () if self._encoder_learns else tuple(headed[:1])
@@ -67,7 +68,7 @@ class Passes:
         """
         self._sow(step_seed(self._seed, step, part))
         module = self._wrapped if watched else self._model
-        with nullcontext() if watched else self._accelerator.autocast():
+        with autocast(self._precision, self._accelerator.device):
             outputs: Outputs = module(self._model.tensors(labelled.batch), tuple(labelled.targets) or self._idle)
         losses: dict[str, Tensor] = {}
         for name, targets in labelled.targets.items():

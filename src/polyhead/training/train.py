@@ -169,7 +169,8 @@ def _begin(recipe: Recipe, data: Dataset, base: Path | None) -> MultiTaskModel:
 
 def _accelerator(recipe: Recipe, folder: Path) -> Accelerator:
     return Accelerator(
-        mixed_precision="bf16" if recipe.training.precision == "bfloat16" else "no",
+        # Passes choose their precision themselves: here it could not be another in the same process again.
+        mixed_precision="no",
         log_with=list(recipe.training.trackers) or None,
         project_dir=folder,
         # A batch may bear labels for some of the tasks only.

@@ -69,6 +69,15 @@ def test_the_engine_follows_weights_that_change(make_model: Make, texts: Sequenc
     assert np.allclose(engine.run(batch, ["topic"]).logits["topic"], before.logits["topic"] + 1, atol=1e-5)
 
 
+def test_float32_weights_compute_in_bfloat16_when_told_so(make_model: Make, texts: Sequence[str]) -> None:
+    model = make_model("bert")
+    batch = batch_of(model, texts)
+    single, mixed = (TorchEngine(model, precision=of).run(batch, ["topic"]) for of in ("float32", "bfloat16"))
+    assert np.allclose(mixed.embedding, single.embedding, atol=0.1)
+    assert not np.allclose(mixed.embedding, single.embedding, atol=1e-5)
+    assert mixed.logits["topic"].dtype == np.float32
+
+
 def test_half_precision_answers_are_float32(make_model: Make, texts: Sequence[str]) -> None:
     model = make_model("bert").bfloat16()
     outputs = TorchEngine(model).run(batch_of(model, texts), ["topic"])
