@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from transformers import DebertaV2Config
 
+from polyhead.data import made_up, swaps
 from polyhead.model import compact, spelling
 
 DEFAULTS = "the defaults"
@@ -55,6 +56,10 @@ CHOICES: Mapping[str, Choice] = {
     DEFAULTS: Choice(),
     "a rate of 0.0015": Choice(training={"learning_rate": 0.0015}),
     "no swapped entities": Choice(training={"swap_entities": 0.0}),
+    "new names of known words alone": Choice(constants={swaps: {"MADE_UP": 0.0}}),
+    "half of the new names made up": Choice(constants={swaps: {"MADE_UP": 0.5}}),
+    "letters by the one before": Choice(constants={made_up: {"ORDER": 1}}),
+    "letters by the two before": Choice(constants={made_up: {"ORDER": 2}}),
     "no hidden tokens": Choice(constants={compact: {"DROPPED_TOKENS": 0.0}}),
     "no average of the weights": Choice(training={"ema_decay": 0.0}),
     "no n-grams beside the network": Choice(training={"ngrams": False}),

@@ -82,7 +82,7 @@ def test_every_entity_is_swapped_at_probability_one() -> None:
         for span in reversed(values["entities"]):
             outside = outside[: span.start] + "|" + outside[span.end :]
         assert outside == "| hired | in |."
-    # Seven names have few letters: a made-up one is now and then the old one.
+    # Labels of two or three names draw the old one now and then.
     assert same < 10
 
 
@@ -102,12 +102,15 @@ def test_about_as_many_are_swapped_as_the_probability_says() -> None:
 
 
 def test_three_in_ten_of_the_new_names_are_made_up() -> None:
-    known = ("Annabel", "Borislav", "Cyrillo", "Deborah")
+    known = ("Bananama", "Anabanas", "Manaban", "Sanamana")
     rows = [(f"{name} sang", {"entities": (Span(0, len(name), "PER", name),)}) for name in known]
     swap = swapper(rows=rows).swap
     drawn = [swap(*rows[0], epoch=epoch, row=0)[1]["entities"][0].text for epoch in range(400)]
     # A quarter of the draws is the same name again, which is then made up.
-    assert np.mean([name in known for name in drawn]) == pytest.approx(0.7 * 3 / 4, abs=0.06)
+    made_up = 0.3 + 0.7 / 4
+    # Some letters make a real name again.
+    again = 0.04
+    assert np.mean([name in known for name in drawn]) == pytest.approx(1 - made_up * (1 - again), abs=0.06)
 
 
 def test_names_come_from_the_same_label() -> None:
@@ -199,7 +202,8 @@ def test_rows_with_tags_of_given_tokens_stay_as_they_are() -> None:
     bound = EntitySwapper(rows_of((ACME, {"entities": ROWS[0][1]["entities"]}), tasks=tasks), probability=1.0, seed=0)
     values = {"entities": ROWS[0][1]["entities"], "tags": "N"}
     assert bound.swap(ACME, values, epoch=0, row=0) == (ACME, values)
-    assert bound.swap(ACME, {"entities": values["entities"]}, epoch=0, row=0)[0] != ACME
+    free = [bound.swap(ACME, {"entities": values["entities"]}, epoch=epoch, row=0)[0] for epoch in range(10)]
+    assert set(free) - {ACME}
 
 
 def test_few_names_of_a_label_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
