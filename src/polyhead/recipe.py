@@ -30,6 +30,10 @@ from polyhead.text.tokens import LARGEST_OVERLAP, OVERLAP
 Positive = Annotated[int, Gt(0), Lt(2**31)]
 
 
+Precision = Literal["float32", "bfloat16"]
+"""What weights of float32 compute in."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EncoderSettings:
     """The encoder that all tasks share, and the sentence embedding made of its states.
@@ -97,7 +101,7 @@ class TrainingSettings:
     patience: Positive | None = None
     checkpoint_steps: Annotated[int, Ge(0)] = 500
     swap_entities: Annotated[float, Ge(0), Le(1)] | None = None
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     freeze: Annotated[str | int | None, PlainValidator(freezing)] = None
     linear_probe: bool = True
     ngrams: bool = True

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,8 +12,9 @@ from polyhead.runtime.predictor import EngineOutputs
 from polyhead.spans import Floats
 from polyhead.text.tokens import TokenBatch
 
-Precision = Literal["float32", "bfloat16"]
-"""What a model of float32 weights computes in."""
+if TYPE_CHECKING:
+    # Answering with torch needs no recipe, and so none of what checks one.
+    from polyhead.recipe import Precision
 
 
 class TorchEngine:
@@ -24,7 +25,7 @@ class TorchEngine:
         precision: `bfloat16` computes in it what loses nothing by it; `float32` computes in the weights' own.
     """
 
-    def __init__(self, model: MultiTaskModel, *, precision: Precision = "float32") -> None:
+    def __init__(self, model: MultiTaskModel, *, precision: "Precision" = "float32") -> None:
         self._model = model
         self._precision: Precision = precision
 
@@ -43,7 +44,7 @@ class TorchEngine:
         return EngineOutputs({name: _array(logits) for name, logits in outputs.items()}, _array(outputs.embedding))
 
 
-def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+def autocast(precision: "Precision", device: torch.device) -> AbstractContextManager[object]:
     """Let what is computed meanwhile on a device be mixed with bfloat16, or not."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 

@@ -6,11 +6,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from polyhead.model.engine import Precision, autocast
+from polyhead.model.engine import autocast
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.outputs import Outputs
 from polyhead.model.stitching import logits_of
-from polyhead.recipe import Recipe
+from polyhead.recipe import Precision, Recipe
 from polyhead.tasks.base import HeadTask
 from polyhead.training.joining import Processes
 from polyhead.training.steps import Labelled, step_seed

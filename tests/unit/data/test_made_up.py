@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from polyhead.data.made_up import LONGEST, ORDER, NameMaker
 
-PLACES = ("Yellowstone National Park", "São Paulo", "Łódź", "McMurdo", "Route 66", "O'Hare", "東京", "NATO 7b", "दिल्ली")
+PLACES = ("Yellowstone National Park", "São Paulo", "Łódź", "McMurdo", "Route 66", "O'Hare", "NATO 7b")
 TOWNS = ("Northampton", "Southampton", "Southfield", "Northfield", "Chester", "Winchester", "Hampstead", "Ham", "Felde")
 
 
@@ -29,8 +29,7 @@ def draw(names: tuple[str, ...], shape: str, *, count: int = 30) -> list[str]:
     ],
 )
 def test_capitals_digits_spaces_and_signs_stay(shape: str, pattern: str) -> None:
-    latin = tuple(name for name in PLACES if name < "z" or name == "Łódź")
-    for made in draw((*latin, shape), shape):
+    for made in draw((*PLACES, shape), shape):
         assert re.fullmatch(pattern, made), made
 
 
