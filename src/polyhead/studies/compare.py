@@ -48,7 +48,7 @@ def compare(
 
     Raises:
         UsageError: there is one task or one seed only; `output` has content and `resume` is not given, or it is of
-            another recipe.
+            another recipe, or another comparison writes to it.
         DataError: rows are wrong, or too few to judge a task by.
         StorageError: a file cannot be written.
     """
@@ -56,15 +56,17 @@ def compare(
     # Rows that training would leave out for one task are left out for all, so that both ways have the same.
     data = aligned(load_dataset(recipe), None, skip=recipe.on_bad_rows == "skip")
     split = _judging_split(data, names)
-    folder = StudyFolder.begin(Path(output), recipe, resume=resume)
     numbers = [recipe.training.seed + number for number in range(seeds)]
     runs = [Run(seed, task) for seed in numbers for task in (None, *names)]
-    for number, run in enumerate(runs, start=1):
-        told = progress()
-        told.note(f"{run}: training {number} of {len(runs)}")
-        _train(folder, run, recipe, data, progress=told)
-    comparison = _compared(folder, data.splits()[split], names, seeds=numbers, split=split)
-    write_report(comparison, folder.path)
+    with StudyFolder.opened(Path(output), recipe, resume=resume) as folder:
+        for number, run in enumerate(runs, start=1):
+            told = progress()
+            told.note(f"{run}: training {number} of {len(runs)}")
+            _train(folder, run, recipe, data, progress=told)
+        rows = data.splits()[split]
+        progress().note(f"{len(runs)} models are asked about {len(rows):,} {split} rows")
+        comparison = _compared(folder, rows, names, seeds=numbers, split=split)
+        write_report(comparison, folder.path)
     return comparison
 
 

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +11,7 @@ from typing import Any, Self
 from polyhead.data.dataset import Dataset
 from polyhead.errors import StorageError, UsageError
 from polyhead.recipe import Recipe
+from polyhead.training.claiming import LOCK, claimed
 from polyhead.training.fingerprint import differing, fingerprint_of
 from polyhead.training.progress import Progress
 from polyhead.training.train import train
@@ -52,8 +55,9 @@ class StudyFolder:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
     @classmethod
-    def begin(cls, path: Path, recipe: Recipe, *, resume: bool) -> Self:
-        """Make the folder, or go back to it.
+    @contextmanager
+    def opened(cls, path: Path, recipe: Recipe, *, resume: bool) -> Generator[Self]:
+        """Make the folder, or go back to it, and hold it for this process alone.
 
         Args:
             path: the folder.
@@ -61,26 +65,20 @@ class StudyFolder:
             resume: whether it may be there.
 
         Raises:
-            UsageError: it has content and `resume` is not given, or it is not of this recipe.
+            UsageError: it has content and `resume` is not given, it is not of this recipe, or another comparison
+                writes to it.
             StorageError: it cannot be made or written.
         """
         study = cls(path, fingerprint_of(recipe))
-        try:
-            if path.exists() and not path.is_dir():
-                message = f"`output` must be a folder to make. Found the file {path}."
-                raise UsageError(message)
+        with claimed(path, resume=True):
             if study._begun():
                 study.seconds.update(study._before(resume=resume))
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            message = f"`output` must be a folder that can be made and read. Found {path}: {error.strerror or error}."
-            raise StorageError(message) from error
-        study._save()
-        return study
+            study._save()
+            yield study
 
     def _begun(self) -> bool:
         """Tell whether something is there that a comparison which failed before its first step would not leave."""
-        own = {STUDY, PARTIAL}
+        own = {STUDY, PARTIAL, LOCK}
         return any(file.name not in own for file in self.path.rglob("*") if not file.is_dir())
 
     def _before(self, *, resume: bool) -> dict[str, float]:

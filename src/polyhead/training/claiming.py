@@ -1,4 +1,4 @@
-"""A run's folder belongs to one training at a time."""
+"""A run's folder belongs to one process at a time."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ def claimed(folder: Path, *, resume: bool) -> Generator[None]:
         existed = _made(folder, resume=resume)
         lock.acquire(timeout=0)
     except Timeout as error:
-        message = f"{folder} must belong to one training at a time. Found another one writing to it."
+        message = f"{folder} must be written by one run at a time. Found another one writing to it."
         raise UsageError(message) from error
     except OSError as error:
         message = f"`output` must be a folder that can be made and written. Found {folder}: {error.strerror or error}."

@@ -68,6 +68,7 @@ def test_it_tells_which_model_is_trained(study: Study) -> None:
         "mood alone, seed 5: training 2 of 6",
         "places alone, seed 5: training 3 of 6",
     ]
+    assert study.said[-1] == "6 models are asked about 24 test rows"
 
 
 def test_the_models_are_those_that_the_report_is_about(study: Study) -> None:

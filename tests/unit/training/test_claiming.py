@@ -26,7 +26,7 @@ def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
 def test_a_folder_has_one_training_at_a_time(tmp_path: Path) -> None:
     with (
         claimed(tmp_path / "model", resume=False),
-        pytest.raises(UsageError, match="one training at a time"),
+        pytest.raises(UsageError, match="one run at a time"),
         claimed(tmp_path / "model", resume=True),
     ):
         pass

@@ -211,7 +211,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 def test_two_trainings_never_write_to_one_folder(tmp_path: Path) -> None:
     output = tmp_path / "model"
     output.mkdir()
-    with FileLock(output / LOCK), pytest.raises(UsageError, match="one training at a time"):
+    with FileLock(output / LOCK), pytest.raises(UsageError, match="one run at a time"):
         train(recipe_in(tmp_path, {}), output=output, resume=True)
 
 
