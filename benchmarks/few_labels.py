@@ -81,8 +81,8 @@ def setfit(folder: Path, train: Rows, test: Rows, *, seed: int) -> float:
         SentenceTransformer,
         SentenceTransformerTrainer,
         SentenceTransformerTrainingArguments,
-        losses,
     )
+    from sentence_transformers.sentence_transformer.losses import CosineSimilarityLoss
 
     encoder = SentenceTransformer(str(folder), device="cpu")
     with tempfile.TemporaryDirectory() as place:
@@ -98,7 +98,7 @@ def setfit(folder: Path, train: Rows, test: Rows, *, seed: int) -> float:
             disable_tqdm=True,
             use_cpu=True,
         )
-        loss = losses.CosineSimilarityLoss(encoder)
+        loss = CosineSimilarityLoss(encoder)
         pairs = Dataset.from_list(list(paired(train, seed=seed)))
         SentenceTransformerTrainer(model=encoder, args=given, train_dataset=pairs, loss=loss).train()
     return logistic(encoder.eval(), train, test)

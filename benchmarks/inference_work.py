@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from polyhead.loading import open_graph
 from polyhead.runtime.engine import Engine
 from polyhead.runtime.names import GRAPHS
 from polyhead.runtime.predictor import Predictor
-from polyhead.tasks.base import Task
+from polyhead.tasks.base import HeadTask, Task
 from polyhead.tasks.classification import Classification
 from polyhead.tasks.entities import Entities
 from polyhead.text.tokens import TextTokenizer
@@ -25,14 +26,14 @@ from polyhead.text.tokens import TextTokenizer
 Way = Callable[[], object]
 VOCABULARY = 30522
 LONGEST = 512
-SHAPES = {
+SHAPES: Mapping[str, Mapping[str, Any]] = {
     "minilm": {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536},
     "bge-small": {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 1536},
     "bge-base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
     "bge-large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096},
     "tiny": {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 128},
 }
-TASKS: Mapping[str, Task] = {
+TASKS: Mapping[str, HeadTask] = {
     "topic": Classification(labels=("a", "b", "c", "d", "e", "f")),
     "mood": Classification(labels=("good", "bad", "none")),
     "names": Entities(labels=("PERSON", "LOC", "ORG", "DATE")),
@@ -102,7 +103,7 @@ def prepared(shape: str, count: int, folder: Path, *, export: bool = True, openv
     ).eval()
     with torch.no_grad():
         for name, leaning in LEANINGS.items():
-            model.head(name)[-1].bias[0] += leaning
+            cast("torch.nn.Linear", cast("torch.nn.Sequential", model.head(name))[-1]).bias[0] += leaning
     model.save_pretrained(folder / "model")
     if export:
         export_model(folder / "model", int8=True, openvino=openvino, allow_loss=True)
@@ -114,16 +115,18 @@ def pipelines(work: Work, size: int, *, device: str = "cpu", dtype: torch.dtype 
     """Run three fine-tuned models behind three pipelines."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(work.folder)
     tokenizer.model_max_length = LONGEST
-    made = []
+    made: list[Callable[..., Any]] = []
     for task in TASKS.values():
         words = task.level == "words"
-        kind = transformers.BertForTokenClassification if words else transformers.BertForSequenceClassification
-        settings = transformers.BertConfig(**{**work.model.encoder.config.to_dict(), "num_labels": task.outputs})
+        kind: Any = transformers.BertForTokenClassification if words else transformers.BertForSequenceClassification
+        settings = transformers.BertConfig.from_dict(
+            {**work.model.encoder.config.to_dict(), "num_labels": task.outputs}
+        )
         alone = kind(settings).eval().to(dtype)
         if words:
             alone.classifier.bias.data[0] += LEANING
-        options = {"aggregation_strategy": "simple"} if words else {}
-        name = "token-classification" if words else "text-classification"
+        options: dict[str, Any] = {"aggregation_strategy": "simple"} if words else {}
+        name: Any = "token-classification" if words else "text-classification"
         made.append(transformers.pipeline(name, model=alone, tokenizer=tokenizer, device=device, **options))
     return lambda: [list(each(list(work.texts), batch_size=size)) for each in made]
 

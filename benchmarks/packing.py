@@ -7,7 +7,7 @@ of real tokens come to. Weights are random. BGE-large takes minutes, so it runs 
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -27,8 +27,10 @@ Batch = tuple[Tensor, Tensor]
 
 def bert(layers: int, width: int, heads: int) -> PreTrainedModel:
     """Make a BERT of a shape."""
-    size = {"num_hidden_layers": layers, "hidden_size": width, "num_attention_heads": heads}
-    return AutoModel.from_config(BertConfig(**size, intermediate_size=4 * width))
+    configuration = BertConfig(
+        num_hidden_layers=layers, hidden_size=width, num_attention_heads=heads, intermediate_size=4 * width
+    )
+    return AutoModel.from_config(configuration)
 
 
 def gpt_neo() -> PreTrainedModel:
@@ -85,7 +87,7 @@ def news(tokens: int) -> Integers:
     return lengths_of(tokens, middle=57, spread=np.log(95 / 57) / 1.645)
 
 
-def batches_of(lengths: Integers, plan: list[Integers], vocabulary: int) -> list[Batch]:
+def batches_of(lengths: Integers, plan: Sequence[Integers], vocabulary: int) -> list[Batch]:
     """Make up ids for planned texts."""
     generator = torch.Generator().manual_seed(2)
     batches: list[Batch] = []

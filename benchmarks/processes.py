@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 # Before torch is imported: it reads its number of threads once.
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
@@ -78,12 +79,14 @@ def separate_models(model: Path, folder: Path) -> list[str]:
     import transformers  # noqa: PLC0415  only where it is compared with
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-    configuration = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    configuration: dict[str, Any] = json.loads((model / "config.json").read_text(encoding="utf-8"))
     made: list[str] = []
     for name, task in TASKS.items():
         words = task.level == "words"
         kind = transformers.BertForTokenClassification if words else transformers.BertForSequenceClassification
-        settings = transformers.BertConfig(**{**configuration, "num_labels": task.outputs, "architectures": None})
+        settings = transformers.BertConfig.from_dict(
+            {**configuration, "num_labels": task.outputs, "architectures": None}
+        )
         kind(settings).save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
         made.append(str(folder / name))

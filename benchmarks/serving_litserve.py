@@ -4,8 +4,11 @@
 transformers' encoder over texts that are padded to the longest, and the heads.
 """
 
+# LitServe is installed only to be compared with.
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false
 import os
 import sys
+from typing import Any
 
 import litserve
 import torch
@@ -17,21 +20,22 @@ BATCH_TEXTS = 32
 BATCH_WAIT_SECONDS = 0.005
 LONGEST = 512
 TASKS = ("topic", "mood", "names")
+Answer = dict[str, Any]
 
 
 class Batching(litserve.LitAPI):
     """Batches requests by their number."""
 
-    def decode_request(self, request: dict) -> str:
+    def decode_request(self, request: Answer) -> str:
         return request["texts"][0]
 
     def batch(self, inputs: list[str]) -> list[str]:
         return inputs
 
-    def unbatch(self, output: list[dict]) -> list[dict]:
+    def unbatch(self, output: list[Answer]) -> list[Answer]:
         return output
 
-    def encode_response(self, output: dict) -> dict:
+    def encode_response(self, output: Answer) -> Answer:
         return {"answers": [output]}
 
 
@@ -41,7 +45,7 @@ class OurPredictor(Batching):
     def setup(self, device: str) -> None:  # noqa: ARG002  LitServe gives it
         self.predictor = polyhead.load(os.environ["SERVED_MODEL"])
 
-    def predict(self, texts: list[str]) -> list[dict]:
+    def predict(self, texts: list[str]) -> list[Answer]:
         return [answer.to_json() for answer in self.predictor.predict(texts)]
 
 
@@ -56,7 +60,7 @@ class SameModel(Batching):
         self.model = polyhead.MultiTaskModel.from_pretrained(folder).eval()
 
     @torch.inference_mode()
-    def predict(self, texts: list[str]) -> list[dict]:
+    def predict(self, texts: list[str]) -> list[Answer]:
         batch = self.tokenizer(texts, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
         hidden = self.encoder(batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
         mask = batch["attention_mask"].unsqueeze(-1).float()

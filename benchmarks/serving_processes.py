@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ SERVE = "from polyhead.cli.app import main; main()"
 
 
 @contextmanager
-def running(command: Sequence[str], port: int) -> Iterator[psutil.Process]:
+def running(command: Sequence[str], port: int) -> Generator[psutil.Process]:
     """Run a server until the block ends, and all that it started with it."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet = subprocess.DEVNULL

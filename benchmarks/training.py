@@ -70,7 +70,7 @@ class ClockedTrainer(Trainer):
         return optimizer
 
     def training_step(
-        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | None = None
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
         """Begin with the first."""
         self._begin = time.process_time() if self._begin is None else self._begin

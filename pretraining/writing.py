@@ -61,7 +61,7 @@ def write_encoder(folder: Path, network: Network, tokenizer: Tokenizer, *, card:
     fold(encoder)
     with quiet():
         encoder.cpu().half().save_pretrained(staging)
-    ids = {token: tokenizer.token_to_id(token) for token in (PADDING, MASK)}
+    ids: dict[str, Any] = {token: tokenizer.token_to_id(token) for token in (PADDING, MASK)}
     text_tokenizer = TextTokenizer(tokenizer, max_tokens=POSITIONS, padding_id=ids[PADDING], filler_id=ids[MASK])
     write_tokenizer(text_tokenizer, staging)
     (staging / "README.md").write_text(card, encoding="utf-8")
