@@ -1,6 +1,7 @@
 """`polyhead check`: what is wrong with a recipe and its rows, and what is there."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +23,9 @@ LABELS_SHOWN = 40
 def check(
     recipe: RecipeFile,
     *,
+    base: Annotated[
+        Path | None, typer.Option("--base", metavar="MODEL", help="The model that the recipe is to add tasks to.")
+    ] = None,
     overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")] = False,
     fix: Annotated[
@@ -33,10 +37,9 @@ def check(
     from polyhead.cli.checked_tokens import tokenizer_for  # noqa: PLC0415  the help reads no data
     from polyhead.cli.printing import output_console, print_json  # noqa: PLC0415
     from polyhead.data.lint import inspect  # noqa: PLC0415
-    from polyhead.recipe import load_recipe  # noqa: PLC0415
 
-    asked = load_recipe(recipe, overrides=overrides or ())
-    tokenizer, note = tokenizer_for(asked)
+    asked = _read(recipe, base, overrides or ())
+    tokenizer, note = tokenizer_for(asked, folder=asked.folder if base is None else Path())
     report = inspect(asked, tokenizer)
     if as_json:
         print_json(report.to_json() | {"note": note})
@@ -46,6 +49,21 @@ def check(
         _mend(asked)
     if report.faults:
         raise typer.Exit(1)
+
+
+def _read(recipe: Path, base: Path | None, overrides: Sequence[str]) -> "Recipe":
+    if base is None:
+        from polyhead.recipe import load_recipe  # noqa: PLC0415
+
+        return load_recipe(recipe, overrides=overrides)
+    need_packages("check --base")
+    from polyhead.folder import read_manifest  # noqa: PLC0415
+    from polyhead.model.growing import refuse_growth  # noqa: PLC0415
+    from polyhead.training.adding import load_added_recipe  # noqa: PLC0415
+
+    read = load_added_recipe(recipe, base=base, overrides=overrides)
+    refuse_growth(read_manifest(base, verify=False), read.tasks, base)
+    return read
 
 
 def _mend(recipe: "Recipe") -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from polyhead.errors import UsageError
+from polyhead.manifest import Manifest
 from polyhead.model.multitask import MultiTaskModel
 from polyhead.model.ngrams import bag_for
 from polyhead.model.saving import SavedModel, beside_the_encoder, read_model
@@ -14,6 +15,33 @@ from polyhead.tasks.base import HeadTask, Task
 
 SHARED = ("pooling.", "projection.")
 """What the names of weights begin with that tasks about texts share beside the encoder."""
+
+
+def refuse_growth(manifest: Manifest, tasks: Mapping[str, Task], folder: Path) -> None:
+    """Refuse tasks that a model cannot take.
+
+    Args:
+        manifest: of the model.
+        tasks: the new tasks.
+        folder: where the model is, for the message.
+
+    Raises:
+        UsageError: the model has a task of one of these names, or cannot grow by them.
+    """
+    taken = [name for name in tasks if name in manifest.tasks]
+    if taken:
+        message = f"a new task must have a name of its own. {folder} has {', '.join(map(repr, taken))} already."
+        raise UsageError(message)
+    headless = [name for name, task in tasks.items() if not isinstance(task, HeadTask)]
+    if headless:
+        rule = "a new task must have a head of its own: the embedding cannot change where others read it"
+        message = f"{rule}. Found {', '.join(map(repr, headless))}."
+        raise UsageError(message)
+    sharing = manifest.sharing
+    if not sharing.grows:
+        rule = "a model must read one encoder for all of its tasks to take new ones"
+        message = f"{rule}. {folder} shares by {sharing.kind!r}; train all tasks together, or the new ones alone."
+        raise UsageError(message)
 
 
 def new_heads(folder: Path, tasks: Mapping[str, Task], *, seed: int) -> MultiTaskModel:
@@ -29,7 +57,7 @@ def new_heads(folder: Path, tasks: Mapping[str, Task], *, seed: int) -> MultiTas
         UsageError: the model has a task of one of these names, or cannot grow by them.
     """
     saved = read_model(folder)
-    _refuse(saved, tasks, folder)
+    refuse_growth(saved.manifest, tasks, folder)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = _model(saved, tasks)
@@ -67,20 +95,3 @@ def _model(saved: SavedModel, tasks: Mapping[str, Task]) -> MultiTaskModel:
         projection=manifest.projection,
         sharing=manifest.sharing,
     )
-
-
-def _refuse(saved: SavedModel, tasks: Mapping[str, Task], folder: Path) -> None:
-    taken = [name for name in tasks if name in saved.manifest.tasks]
-    if taken:
-        message = f"a new task must have a name of its own. {folder} has {', '.join(map(repr, taken))} already."
-        raise UsageError(message)
-    headless = [name for name, task in tasks.items() if not isinstance(task, HeadTask)]
-    if headless:
-        rule = "a new task must have a head of its own: the embedding cannot change where others read it"
-        message = f"{rule}. Found {', '.join(map(repr, headless))}."
-        raise UsageError(message)
-    sharing = saved.manifest.sharing
-    if not sharing.grows:
-        rule = "a model must read one encoder for all of its tasks to take new ones"
-        message = f"{rule}. {folder} shares by {sharing.kind!r}; train all tasks together, or the new ones alone."
-        raise UsageError(message)

@@ -51,6 +51,19 @@ def test_a_model_answers_more(run: Run, model: Path, tmp_path: Path) -> None:
     assert after["tasks"]["topic"] == before["tasks"]["topic"]
 
 
+def test_what_is_to_be_added_can_be_checked(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "added.toml").write_text(ADDED.replace("rows.jsonl", "../rows.jsonl"))
+    (tmp_path / "added.toml").rename(tmp_path / "recipes" / "added.toml")
+    monkeypatch.chdir(tmp_path)
+    finished = run("check", "recipes/added.toml", "--base", model.name, "--json")
+    found = json.loads(finished.out)
+    assert (finished.status, found["note"]) == (0, "")
+    assert (found["rows"], found["measured_in"]) == ({"train": 8, "dev": 8}, "tokens")
+
+
 @pytest.mark.parametrize(
     ("change", "status", "told"),
     [
@@ -69,6 +82,8 @@ def test_what_cannot_be_added_is_refused(
     assert told in finished.err
     assert "Traceback" not in finished.err
     assert not (tmp_path / "more").exists()
+    checked = run("check", tmp_path / "added.toml", "--base", model)
+    assert (checked.status, told in checked.err + checked.out) == (status, True)
 
 
 def test_a_folder_that_is_no_model_is_refused(run: Run, model: Path, tmp_path: Path) -> None:
