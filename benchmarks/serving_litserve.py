@@ -20,37 +20,37 @@ BATCH_TEXTS = 32
 BATCH_WAIT_SECONDS = 0.005
 LONGEST = 512
 TASKS = ("topic", "mood", "names")
-Answer = dict[str, Any]
+Json = dict[str, Any]
 
 
 class Batching(litserve.LitAPI):
     """Batches requests by their number."""
 
-    def decode_request(self, request: Answer) -> str:
+    def decode_request(self, request: Json) -> str:
         return request["texts"][0]
 
     def batch(self, inputs: list[str]) -> list[str]:
         return inputs
 
-    def unbatch(self, output: list[Answer]) -> list[Answer]:
+    def unbatch(self, output: list[Json]) -> list[Json]:
         return output
 
-    def encode_response(self, output: Answer) -> Answer:
+    def encode_response(self, output: Json) -> Json:
         return {"answers": [output]}
 
 
 class OurPredictor(Batching):
-    """Answers with our own predictor."""
+    """Jsons with our own predictor."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002  LitServe gives it
         self.predictor = polyhead.load(os.environ["SERVED_MODEL"])
 
-    def predict(self, texts: list[str]) -> list[Answer]:
+    def predict(self, texts: list[str]) -> list[Json]:
         return [answer.to_json() for answer in self.predictor.predict(texts)]
 
 
 class SameModel(Batching):
-    """Answers with the same encoder and heads in torch."""
+    """Jsons with the same encoder and heads in torch."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002  LitServe gives it
         torch.set_num_threads(os.cpu_count() or 1)
@@ -60,7 +60,7 @@ class SameModel(Batching):
         self.model = polyhead.MultiTaskModel.from_pretrained(folder).eval()
 
     @torch.inference_mode()
-    def predict(self, texts: list[str]) -> list[Answer]:
+    def predict(self, texts: list[str]) -> list[Json]:
         batch = self.tokenizer(texts, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
         hidden = self.encoder(batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
         mask = batch["attention_mask"].unsqueeze(-1).float()

@@ -124,6 +124,17 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
             assert (path.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_to_a_heading_find_it(path: Path) -> None:
+    for target, heading in re.findall(r"\]\(([^):#]*)#([^)]+)\)", path.read_text(encoding="utf-8")):
+        linked = path.parent / target if target else path
+        headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+        assert heading in {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}, (
+            target,
+            heading,
+        )
+
+
 def test_every_page_is_reached_from_the_first() -> None:
     for path in (ROOT / "docs").glob("*.md"):
         assert f"docs/{path.name}" in page("README.md"), path.name

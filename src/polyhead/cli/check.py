@@ -39,7 +39,7 @@ def check(
     from polyhead.data.lint import inspect  # noqa: PLC0415
 
     asked = _read(recipe, base, overrides or ())
-    tokenizer, note = tokenizer_for(asked, folder=asked.folder if base is None else Path())
+    tokenizer, note = tokenizer_for(asked)
     report = inspect(asked, tokenizer)
     if as_json:
         print_json(report.to_json() | {"note": note})
@@ -61,7 +61,8 @@ def _read(recipe: Path, base: Path | None, overrides: Sequence[str]) -> "Recipe"
     from polyhead.model.growing import refuse_growth  # noqa: PLC0415
     from polyhead.training.adding import load_added_recipe  # noqa: PLC0415
 
-    read = load_added_recipe(recipe, base=base, overrides=overrides)
+    # The encoder of a recipe is looked for beside it, and the model where the command is called.
+    read = load_added_recipe(recipe, base=base.absolute(), overrides=overrides)
     refuse_growth(read_manifest(base, verify=False), read.tasks, base)
     return read
 

@@ -20,21 +20,16 @@ SAMPLE = 20_000
 """Texts that the tokenizer of the built-in encoder is made of here; training uses more."""
 
 
-def tokenizer_for(recipe: Recipe, *, folder: Path) -> tuple[TextTokenizer | MakeTokenizer | None, str]:
-    """Return the encoder's tokenizer, or what makes it; and what to tell the user where there is none.
-
-    Args:
-        recipe: names the encoder.
-        folder: where a relative path to it starts.
-    """
+def tokenizer_for(recipe: Recipe) -> tuple[TextTokenizer | MakeTokenizer | None, str]:
+    """Return the encoder's tokenizer, or what makes it; and what to tell the user where there is none."""
     name = recipe.encoder.name
     if name == COMPACT:
         if find_spec("torch") is None or find_spec("transformers") is None:
             return None, _words("training needs torch and transformers, which are not installed")
         return lambda rows: _compact(rows, recipe.encoder.max_tokens), ""
-    place = folder / Path(name).expanduser()
+    folder = recipe.folder / Path(name).expanduser()
     try:
-        file = place / FILE if place.is_dir() else _fetched(name)
+        file = folder / FILE if folder.is_dir() else _fetched(name)
         limit = min(recipe.encoder.max_tokens, _limit(file.parent))
         return TextTokenizer.from_folder(file.parent, max_tokens=limit, padding_id=0, filler_id=0, overlap=OVERLAP), ""
     except (OSError, ValueError, FolderError) as error:
