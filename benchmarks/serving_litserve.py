@@ -40,7 +40,7 @@ class Batching(litserve.LitAPI):
 
 
 class OurPredictor(Batching):
-    """Jsons with our own predictor."""
+    """Answers with our own predictor."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002  LitServe gives it
         self.predictor = polyhead.load(os.environ["SERVED_MODEL"])
@@ -50,7 +50,7 @@ class OurPredictor(Batching):
 
 
 class SameModel(Batching):
-    """Jsons with the same encoder and heads in torch."""
+    """Answers with the same encoder and heads in torch."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002  LitServe gives it
         torch.set_num_threads(os.cpu_count() or 1)
